@@ -1,0 +1,1 @@
+"""Controls that a learned model has to beat."""

@@ -1,0 +1,1 @@
+"""Retrieval, probes, dependence, statistics: arrays in, tables out."""

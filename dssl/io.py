@@ -1,0 +1,141 @@
+"""Reading and writing files: atomically, and the same bytes for the same content."""
+
+import gzip
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dssl.errors import TableError
+
+TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` and move it there when the block ends well; leave nothing otherwise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(folder) / path.name
+    try:
+        yield temporary
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+        os.rmdir(folder)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write valid JSON (NaN is refused) with sorted keys."""
+    write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_table(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table without its index; the ending (.csv, .tsv, their .gz, .parquet) says how."""
+    with atomic_path(path) as temporary:
+        if path.name.endswith(".parquet"):
+            frame.to_parquet(temporary, index=False)
+            return
+        separator = "," if ".csv" in path.suffixes[-2:] else "\t"
+        data = frame.to_csv(index=False, sep=separator, lineterminator="\n").encode()
+        temporary.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None, text_columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a CSV, TSV (gzipped or not) or Parquet table.
+
+    Parameters
+    ----------
+    path : Path
+        The table; its ending says how it is written.
+    columns : sequence of str, optional
+        Read these columns only; all of them when left out.
+    text_columns : sequence of str
+        Columns read as text whatever they look like (identifiers such as 00123); missing cells stay missing.
+
+    Raises
+    ------
+    TableError
+        If the file is missing, empty, unreadable or of an unknown ending, or lacks one of `columns`.
+    """
+    if not path.name.endswith(TABLE_ENDINGS):
+        raise TableError(f"{path}: unknown kind of table; expected one of {', '.join(TABLE_ENDINGS)}")
+    if not path.exists():
+        raise TableError(f"{path}: there is no such file; correct the path in the settings")
+    present = table_columns(path)
+    wanted = present if columns is None else list(dict.fromkeys(columns))
+    missing = [column for column in wanted if column not in present]
+    if missing:
+        raise TableError(
+            f"{path}: no column {', '.join(map(repr, missing))}; it has {', '.join(map(repr, present[:12]))}"
+            f"{' ...' if len(present) > 12 else ''}\nCorrect the column's name in the settings."
+        )
+    as_text = [column for column in text_columns if column in wanted]
+    if path.name.endswith(".parquet"):
+        frame = pd.read_parquet(path, columns=wanted)
+        for column in as_text:
+            frame[column] = frame[column].map(str, na_action="ignore")
+        return frame
+    try:
+        return pd.read_csv(path, sep=_separator(path), usecols=wanted, dtype=dict.fromkeys(as_text, "string[python]"))[
+            wanted
+        ].astype(dict.fromkeys(as_text, object))
+    except (pd.errors.ParserError, UnicodeDecodeError, OSError, EOFError, ValueError) as error:
+        raise TableError(f"{path}: cannot be read as a table ({error}); save it again as CSV, TSV or Parquet") from None
+
+
+def table_columns(path: Path) -> list[str]:
+    """Names of a table's columns, without reading its rows."""
+    try:
+        if path.name.endswith(".parquet"):
+            import pyarrow.parquet
+
+            return list(pyarrow.parquet.read_schema(path).names)
+        return list(pd.read_csv(path, sep=_separator(path), nrows=0).columns)
+    except (
+        pd.errors.EmptyDataError,
+        pd.errors.ParserError,
+        UnicodeDecodeError,
+        OSError,
+        EOFError,
+        ValueError,
+    ) as error:
+        raise TableError(f"{path}: cannot be read as a table ({error}); save it again as CSV, TSV or Parquet") from None
+
+
+def _separator(path: Path) -> str:
+    return "," if ".csv" in path.suffixes[-2:] else "\t"
+
+
+def stem_of(path: Path) -> str:
+    """File name without the endings of a table: `plates/P1.csv.gz` -> `P1`."""
+    name = path.name
+    for ending in sorted(TABLE_ENDINGS, key=len, reverse=True):
+        if name.endswith(ending):
+            return name.removesuffix(ending)
+    return name

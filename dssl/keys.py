@@ -1,0 +1,56 @@
+"""Names of the fields that dssl writes into obs, obsm, var and uns: in one place, spelled once."""
+
+# modalities of the paired MuData
+PHENOTYPE = "phenotype"
+MOLECULE = "molecule"
+MODALITIES = (PHENOTYPE, MOLECULE)
+
+# obs of wells
+PLATE = "plate"
+WELL = "well"
+BATCH = "batch"
+COMPOUND_ID = "compound_id"
+DOSE_UM = "dose_um"
+IS_CONTROL = "is_control"
+CELL_COUNT = "cell_count"
+QC_MISSING = "qc_missing"
+QC_DEAD = "qc_dead"
+QC_OUTLIER = "qc_outlier"
+QC_FLAGS = (QC_MISSING, QC_DEAD, QC_OUTLIER)
+TREATMENT = "treatment"
+N_WELLS = "n_wells"
+
+# obs of molecules
+NAME = "name"
+SMILES = "smiles"
+INCHIKEY = "inchikey"
+SKELETON = "skeleton"
+SCAFFOLD = "scaffold"
+GROUP = "group"
+
+# splits: one obs column per fold, "fold_0", ..., and "fold_full" for the model trained on every compound
+FULL_FOLD = "full"
+TRAIN = "train"
+VALIDATION = "validation"
+TEST = "test"
+SPLIT = "split"
+
+# var of molecular features and of profiles
+FEATURIZER = "featurizer"
+COMPARTMENT = "compartment"
+CHANNEL = "channel"
+MEASUREMENT = "measurement"
+
+# obsm of embeddings
+X_SHARED = "X_shared"
+X_SPECIFIC = "X_specific"
+X_UMAP = "X_umap"
+X_UMAP_SPECIFIC = "X_umap_specific"
+
+# uns
+PROVENANCE = "dssl"
+
+
+def fold_column(fold: str) -> str:
+    """Name of the obs column that holds a compound's role ("train", "validation", "test") in `fold`."""
+    return f"fold_{fold}"

@@ -1,0 +1,1 @@
+"""SMILES to standardised molecules to named features."""

@@ -1,0 +1,1 @@
+"""Which profile belongs to which molecule, splits, and leakage checks."""

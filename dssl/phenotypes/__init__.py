@@ -1,0 +1,1 @@
+"""Plates of wells to one AnnData of comparable profiles."""

@@ -1,0 +1,1 @@
+"""Settings of every step: names, types, units and defaults, and nowhere else."""

@@ -1,0 +1,47 @@
+"""The base of every settings model: closed, frozen, and readable from JSON."""
+
+import json
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from dssl.errors import ConfigError
+
+
+class Settings(BaseModel):
+    """A section of a screen's YAML. Unknown keys are errors; defaults live here and nowhere else."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+    def to_json(self) -> str:
+        """Canonical JSON with every default written out: what a rule passes to its command."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a section from JSON.
+
+        Raises
+        ------
+        ConfigError
+            With one line for each key that is unknown, missing or of the wrong type.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise ConfigError(explain(error, cls.__name__)) from None
+
+
+def explain(error: ValidationError, where: str) -> str:
+    """Turn pydantic's report into lines that name the key, what was found and what is expected."""
+    lines = [f"{where}: {error.error_count()} problem(s) in the settings"]
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"]) or "(the whole section)"
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"  {key}: unknown key; remove it or correct its spelling (keys: config/README.md)")
+        elif problem["type"] == "missing":
+            lines.append(f"  {key}: this key is required and is not there")
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"  {key}: {message} (found {problem['input']!r:.80})")
+    return "\n".join(lines)

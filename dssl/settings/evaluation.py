@@ -1,0 +1,51 @@
+"""Settings of evaluation and of what is handed over."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from dssl.settings.base import Settings
+
+
+class EvaluateRetrievalSettings(Settings):
+    """Held-out retrieval in both directions."""
+
+    library_of: Literal["batch", "plate"] = Field(
+        "batch", description="the small library: held-out compounds of the query's own batch or plate"
+    )
+    n_bootstrap: int = Field(2000, ge=100, description="bootstrap samples over compounds, for the 95 % intervals")
+    n_permutations: int = Field(2000, ge=100, description="permutations of the pairing, for the p-values")
+    seed: int = Field(0, ge=0, description="seed of bootstrap and permutations")
+
+
+class ProbeTables(Settings):
+    """Tables of further columns to probe."""
+
+    wells: str | None = Field(None, description="table with the columns plate, well and whatever is to be probed")
+    compounds: str | None = Field(None, description="table with the column compound_id and whatever is to be probed")
+
+
+class EvaluateDisentanglementSettings(Settings):
+    """What each code knows, and what it should not."""
+
+    probe_columns: list[str] | None = Field(
+        None, description="obs columns to probe; null: every kept column, cell count, dose, plate, batch, well position"
+    )
+    probe_tables: ProbeTables = ProbeTables()
+    max_classes: int = Field(60, ge=2, description="text columns with more classes than this are not probed (listed)")
+    n_permutations: int = Field(500, ge=100, description="permutations for chance levels and p-values")
+    seed: int = Field(0, ge=0, description="seed of folds and permutations")
+
+
+class ReportSettings(Settings):
+    """The report."""
+
+    title: str | None = Field(None, description="title; the screen's name when left out")
+    n_examples: int = Field(6, ge=0, description="held-out compounds whose nearest neighbours are drawn")
+    color_by: list[str] = Field([], description="columns that colour the UMAPs, beside those always shown")
+
+
+class ManifestSettings(Settings):
+    """The list of all artifacts."""
+
+    licence: str = Field("not stated", description="licence of the results, written into the manifest")

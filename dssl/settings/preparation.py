@@ -1,0 +1,183 @@
+"""Settings of the steps before training: one class per step, named after it."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from dssl.settings.base import Settings
+
+Featurizer = Literal[
+    "morgan_count",
+    "morgan_bit",
+    "feature_morgan_count",
+    "atom_pair_count",
+    "topological_torsion_count",
+    "maccs",
+    "rdkit_descriptors",
+]
+
+
+class SimulateScreenSettings(Settings):
+    """A screen with planted factors and the anatomy of a real one."""
+
+    n_compounds: int = Field(320, ge=20, description="compounds in the library")
+    n_plate_maps: int = Field(4, ge=1, description="384-well plate layouts the compounds are spread over")
+    n_replicates: int = Field(2, ge=1, description="plates per layout; each replicate lies in another batch")
+    doses_um: list[float] = Field([1.0, 10.0], min_length=1, description="doses of every compound, in uM")
+    n_features: int = Field(240, ge=60, description="CellProfiler-style features")
+    inactive_fraction: float = Field(0.2, ge=0, lt=1, description="share of compounds that do nothing")
+    dead_well_fraction: float = Field(0.005, ge=0, lt=0.2, description="share of wells that are empty")
+    shared_strength: float = Field(1.0, ge=0, description="size of the factor that structure and phenotype share")
+    specific_strength: float = Field(1.0, ge=0, description="size of the cell state that structure cannot tell")
+    plate_strength: float = Field(1.0, ge=0, description="size of plate, batch and edge effects")
+    noise: float = Field(0.7, ge=0, description="well-to-well noise, against unit factors")
+    seed: int = Field(0, ge=0, description="seed of everything random in the simulation")
+
+
+class PublicFile(Settings):
+    """One file of a public screen."""
+
+    address: str | None = Field(None, description="pinned address; null: the file is only taken from folder")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="checksum that the file must have")
+    licence: str = Field(description="licence under which the file may be used")
+
+
+class FetchScreenSettings(Settings):
+    """Public files of a screen, by the name they get in `results/<screen>/fetch_screen/`."""
+
+    files: dict[str, PublicFile] = Field(min_length=1, description="file name: address, sha256, licence")
+    folder: str | None = Field(
+        None, description="folder that already holds the files; the variable DSSL_MIRROR goes before it"
+    )
+
+
+class StandardizeMoleculesSettings(Settings):
+    """From SMILES to one clean record per molecule."""
+
+    largest_fragment: bool = Field(True, description="keep the largest fragment only (removes salts and solvents)")
+    neutralize: bool = Field(True, description="neutralise charges where a proton can be added or removed")
+    canonical_tautomer: bool = Field(False, description="replace by RDKit's canonical tautomer (slow)")
+    merge_by: Literal["inchikey", "skeleton"] = Field(
+        "inchikey", description="molecules that agree in this are one compound (skeleton: ignores stereochemistry)"
+    )
+    max_heavy_atoms: int = Field(150, ge=1, description="reject molecules with more heavy atoms")
+
+
+class FeaturizeMoleculesSettings(Settings):
+    """From molecules to a matrix with named features; nothing is fitted."""
+
+    featurizers: list[Featurizer] = Field(
+        ["morgan_count", "rdkit_descriptors"], min_length=1, description="blocks, concatenated in this order"
+    )
+    radius: int = Field(2, ge=0, le=6, description="radius of Morgan fingerprints, in bonds")
+    n_bits: int = Field(2048, ge=64, description="length of each hashed fingerprint")
+
+    @model_validator(mode="after")
+    def _no_repeats(self) -> "FeaturizeMoleculesSettings":
+        if len(set(self.featurizers)) != len(self.featurizers):
+            raise ValueError("every featurizer may be named once")
+        return self
+
+
+class NormalizePlateSettings(Settings):
+    """Each plate against its own controls, and quality flags."""
+
+    method: Literal["median_mad", "mean_std", "none"] = Field(
+        "median_mad", description="centre and scale taken from the plate's controls; none: values are left as they are"
+    )
+    min_controls: int = Field(8, ge=2, description="fewest passing control wells that a plate needs")
+    fallback: Literal["error", "all_wells"] = Field(
+        "error", description="what a plate with too few controls does: stop, or use all its wells (logged)"
+    )
+    min_scale: float = Field(
+        1e-6, gt=0, description="a scale below this counts as zero: MAD falls back to standard deviation, else missing"
+    )
+    clip: float | None = Field(100.0, gt=0, description="clip normalised values to [-clip, clip]; null: do not")
+    max_missing_fraction: float = Field(
+        0.1, ge=0, le=1, description="a well that lacks more than this share of features is flagged qc_missing"
+    )
+    dead_cell_count: float = Field(
+        0.05, ge=0, lt=1, description="a well with fewer cells than this share of the control median is flagged qc_dead"
+    )
+    outlier_z: float = Field(
+        6.0, gt=0, description="a control well whose median absolute z exceeds this is flagged qc_outlier and not used"
+    )
+
+
+class AssembleProfilesSettings(Settings):
+    """All plates in one AnnData of comparable profiles."""
+
+    blocklist: bool = Field(True, description="drop features on the CellProfiler blocklist of pycytominer")
+    max_missing_fraction: float = Field(
+        0.05, ge=0, lt=1, description="drop features missing in more than this share of the wells of any plate"
+    )
+    sphering: bool = Field(False, description="whiten with the covariance of all plates' controls (TVN)")
+    sphering_epsilon: float = Field(0.1, gt=0, description="added to the eigenvalues of the controls' correlation")
+
+
+class PairAndSplitSettings(Settings):
+    """Which profile belongs to which molecule, and which compounds are held out."""
+
+    split: Literal["random", "skeleton", "scaffold", "column"] = Field(
+        "skeleton", description="what may not straddle two folds (random: the compound; column: the user's folds)"
+    )
+    fold_column: str | None = Field(
+        None, description="with split: column, the kept column whose values are the folds, taken as they are"
+    )
+    group_columns: list[str] = Field(
+        [], description="kept molecule columns; compounds that agree in one of them never straddle a split"
+    )
+    one_per: str | None = Field(
+        None, description="kept molecule column; rows that agree in it are one observation, the first is used"
+    )
+    exclude_flags: list[Literal["qc_missing", "qc_dead", "qc_outlier"]] = Field(
+        ["qc_missing", "qc_dead"], description="wells with one of these flags are not used (and are listed)"
+    )
+    n_folds: int = Field(5, ge=2, description="test folds; with split: column, the number of distinct values")
+    validation_fraction: float = Field(
+        0.15, gt=0, lt=0.5, description="share of the compounds outside the test fold that choose the model"
+    )
+    refit: bool = Field(
+        True, description="also train the model of fold `full`, without test compounds, for hand-over and new data"
+    )
+    seed: int = Field(0, ge=0, description="seed of the assignment to folds")
+
+    @model_validator(mode="after")
+    def _column_is_named(self) -> "PairAndSplitSettings":
+        if (self.split == "column") != (self.fold_column is not None):
+            raise ValueError("fold_column belongs to split: column, and only to it")
+        return self
+
+
+class PhenotypePreprocessingSettings(Settings):
+    """Fitted on the training wells."""
+
+    min_std: float = Field(1e-3, ge=0, description="drop features whose standard deviation is below this")
+    max_correlation: float | None = Field(
+        0.95, gt=0, le=1, description="of two features correlated above this one is dropped; null: keep all"
+    )
+    scale: Literal["robust", "standard", "none"] = Field("robust", description="per-feature centre and scale")
+    clip: float | None = Field(10.0, gt=0, description="clip scaled values to [-clip, clip]; null: do not")
+    whiten: Literal["none", "half", "full"] = Field(
+        "half", description="principal component scores divided by nothing, the root of, or their standard deviation"
+    )
+    n_components: int = Field(75, ge=1, description="principal components (at most the training profiles minus one)")
+
+
+class MoleculePreprocessingSettings(Settings):
+    """Fitted on the training molecules."""
+
+    min_count: int = Field(2, ge=1, description="vocabulary: drop features present in fewer training molecules")
+    descriptor_clip: float = Field(5.0, gt=0, description="clip standardised descriptors to [-clip, clip]")
+    transform: Literal["kernel_components", "log_counts"] = Field(
+        "kernel_components",
+        description="inputs: principal components of the averaged kernels, or log(1 + count) and scaled descriptors",
+    )
+    n_components: int = Field(300, ge=1, description="kernel principal components (at most the training molecules)")
+
+
+class FitPreprocessingSettings(Settings):
+    """Everything that is fitted before training, on training rows only."""
+
+    phenotype: PhenotypePreprocessingSettings = PhenotypePreprocessingSettings()
+    molecule: MoleculePreprocessingSettings = MoleculePreprocessingSettings()

@@ -1,0 +1,102 @@
+"""A whole screen's YAML."""
+
+from pathlib import Path
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from dssl.errors import ConfigError
+from dssl.settings.base import Settings, explain
+from dssl.settings.evaluation import (
+    EvaluateDisentanglementSettings,
+    EvaluateRetrievalSettings,
+    ManifestSettings,
+    ReportSettings,
+)
+from dssl.settings.inputs import MoleculeTableSettings, PlateTableSettings
+from dssl.settings.learning import (
+    EmbedSettings,
+    SelectModelSettings,
+    SweepSettings,
+    TrainBaselineSettings,
+    TrainSharedSettings,
+    TrainSpecificSettings,
+)
+from dssl.settings.preparation import (
+    AssembleProfilesSettings,
+    FeaturizeMoleculesSettings,
+    FetchScreenSettings,
+    FitPreprocessingSettings,
+    NormalizePlateSettings,
+    PairAndSplitSettings,
+    SimulateScreenSettings,
+    StandardizeMoleculesSettings,
+)
+
+
+class ScreenSettings(Settings):
+    """One screen: where its tables are, what their columns mean, and the settings of every step."""
+
+    screen: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name; results go to results/<screen>/")
+    simulate_screen: SimulateScreenSettings | None = Field(None, description="present: the screen is simulated")
+    fetch_screen: FetchScreenSettings | None = Field(None, description="present: the tables are public files")
+    molecules: MoleculeTableSettings = MoleculeTableSettings()
+    plates: PlateTableSettings = PlateTableSettings()
+    standardize_molecules: StandardizeMoleculesSettings = StandardizeMoleculesSettings()
+    featurize_molecules: FeaturizeMoleculesSettings = FeaturizeMoleculesSettings()
+    normalize_plate: NormalizePlateSettings = NormalizePlateSettings()
+    assemble_profiles: AssembleProfilesSettings = AssembleProfilesSettings()
+    pair_and_split: PairAndSplitSettings = PairAndSplitSettings()
+    fit_preprocessing: FitPreprocessingSettings = FitPreprocessingSettings()
+    sweep: SweepSettings = SweepSettings()
+    train_shared: TrainSharedSettings = TrainSharedSettings()
+    train_specific: TrainSpecificSettings = TrainSpecificSettings()
+    select_model: SelectModelSettings = SelectModelSettings()
+    embed: EmbedSettings = EmbedSettings()
+    train_baseline: TrainBaselineSettings = TrainBaselineSettings()
+    evaluate_retrieval: EvaluateRetrievalSettings = EvaluateRetrievalSettings()
+    evaluate_disentanglement: EvaluateDisentanglementSettings = EvaluateDisentanglementSettings()
+    report: ReportSettings = ReportSettings()
+    manifest: ManifestSettings = ManifestSettings()
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> "ScreenSettings":
+        has_tables = bool(self.plates.tables or self.plates.plate_list)
+        if self.simulate_screen and (has_tables or self.molecules.table or self.fetch_screen):
+            raise ValueError(
+                "a simulated screen (simulate_screen) has no tables and fetches nothing; remove one of them"
+            )
+        if not self.simulate_screen and not (has_tables and self.molecules.table):
+            raise ValueError("name the input: molecules.table, and plates.tables or plates.plate_list")
+        if self.plates.control is None and not self.simulate_screen and self.normalize_plate.method != "none":
+            raise ValueError(
+                "plates.control is missing; say which wells are controls, or set normalize_plate.method: none"
+            )
+        return self
+
+
+def load_screen(path: Path) -> ScreenSettings:
+    """Read and validate a screen's YAML.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not YAML, or a key is unknown, missing or wrong; it names every such key.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file; `dssl new-screen TABLE...` writes a first one") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected keys with values (see config/README.md), found {type(content).__name__}")
+    return parse_screen(content, str(path))
+
+
+def parse_screen(content: dict[str, object], where: str) -> ScreenSettings:
+    """Validate a screen's settings; `where` names their origin in messages."""
+    try:
+        return ScreenSettings.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(explain(error, where)) from None

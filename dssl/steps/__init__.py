@@ -1,0 +1,1 @@
+"""One file-to-file function per step."""

@@ -1,0 +1,1 @@
+"""Views, minibatches, the fit loop, checkpoints."""
