@@ -8,11 +8,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from dssl.errors import TableError
+from dssl.keys import PROVENANCE
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
 
 TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
 
@@ -139,3 +144,31 @@ def stem_of(path: Path) -> str:
         if name.endswith(ending):
             return name.removesuffix(ending)
     return name
+
+
+def write_anndata(path: Path, adata: "AnnData", stamp: dict[str, str]) -> None:
+    """Write an .h5ad atomically, with `stamp` (where it came from) in `uns`."""
+    adata.uns[PROVENANCE] = stamp
+    with atomic_path(path) as temporary:
+        adata.write_h5ad(temporary, compression="gzip")
+
+
+def read_anndata(path: Path) -> "AnnData":
+    """Read an .h5ad into memory."""
+    import anndata
+
+    return anndata.read_h5ad(path)
+
+
+def write_mudata(path: Path, mdata: "MuData", stamp: dict[str, str]) -> None:
+    """Write an .h5mu atomically, with `stamp` (where it came from) in `uns`."""
+    mdata.uns[PROVENANCE] = stamp
+    with atomic_path(path) as temporary:
+        mdata.write_h5mu(temporary, compression="gzip")
+
+
+def read_mudata(path: Path) -> "MuData":
+    """Read an .h5mu into memory."""
+    import mudata
+
+    return mudata.read_h5mu(path)

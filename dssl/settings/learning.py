@@ -61,6 +61,10 @@ class RunSettings(Settings):
     mixed_precision: bool = Field(True, description="bfloat16 autocast on CUDA (no effect on a CPU)")
     cpu_threads: int = Field(1, ge=1, description="threads of one training job")
 
+    def gpus(self) -> int:
+        """GPUs that a training job asks its cluster for."""
+        return 0 if self.device == "cpu" else 1
+
 
 class ViewSettings(Settings):
     """How the two modalities are varied during training. Views are drawn independently of each other."""

@@ -33,6 +33,14 @@ class SimulateScreenSettings(Settings):
     noise: float = Field(0.7, ge=0, description="well-to-well noise, against unit factors")
     seed: int = Field(0, ge=0, description="seed of everything random in the simulation")
 
+    def plate_names(self) -> list[str]:
+        """Names of the plates, replicate by replicate."""
+        return [
+            f"map{plate_map:02d}_rep{replicate}"
+            for replicate in range(1, self.n_replicates + 1)
+            for plate_map in range(1, self.n_plate_maps + 1)
+        ]
+
 
 class PublicFile(Settings):
     """One file of a public screen."""

@@ -1,0 +1,166 @@
+"""What is wrong with a screen's settings and tables, and what would run: in seconds, before anything is computed."""
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from dssl.errors import DsslError, first_few
+from dssl.io import read_table
+from dssl.keys import COMPOUND_ID, IS_CONTROL, PLATE
+from dssl.plan import job_counts, locate, molecule_table, plate_tables
+from dssl.settings.screen import ScreenSettings
+
+logger = logging.getLogger(__name__)
+
+SHOWN_PLATES = 12
+
+
+@dataclass
+class Checked:
+    """Outcome of a check: tables to print, notes, and errors that have to be mended."""
+
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+def check_screen(screen: ScreenSettings) -> Checked:
+    """Check the tables of a screen whose settings are valid already.
+
+    Headers, identifiers, doses, controls and structures are read; the feature values are not. Tables that a step still
+    has to simulate or fetch are taken from the mirror where there is one, or else noted as not looked at.
+    """
+    from dssl.steps.phenotypes import read_well_columns
+
+    result = Checked()
+    molecules = _check_molecules(screen, result)
+    wells = []
+    listed = locate(screen, screen.plates.plate_list) if screen.plates.plate_list else None
+    for name, path in _tables(screen, result).items():
+        source = _available(screen, path)
+        if source is None:
+            result.notes.append(f"{path}: not there yet; {_maker(screen)} will make it, its columns were not looked at")
+            continue
+        try:
+            wells.append(read_well_columns(source, screen.plates, listed).assign(table=name))
+        except DsslError as error:
+            result.errors.append(str(error))
+    if wells:
+        _describe_plates(pd.concat(wells), molecules, screen, result)
+    if not result.errors:
+        counts = job_counts(screen)
+        result.tables["jobs"] = pd.DataFrame({"step": [*counts, "all"], "jobs": [*counts.values(), sum(counts.values())]})
+    return result
+
+
+def _tables(screen: ScreenSettings, result: Checked) -> dict[str, Path]:
+    try:
+        return plate_tables(screen)
+    except DsslError as error:
+        result.errors.append(str(error))
+        return {}
+
+
+def _maker(screen: ScreenSettings) -> str:
+    return "simulate_screen" if screen.simulate_screen else "fetch_screen"
+
+
+def _available(screen: ScreenSettings, path: Path) -> Path | None:
+    """The table itself, or its original in the mirror; None when a step still has to make it."""
+    from dssl.fetch import mirror_folder
+
+    if path.exists() or (screen.simulate_screen is None and screen.fetch_screen is None):
+        return path
+    if screen.fetch_screen is not None and path.name in screen.fetch_screen.files:
+        mirror = mirror_folder(screen.fetch_screen.folder)
+        return mirror / path.name if mirror is not None and (mirror / path.name).exists() else None
+    return None if screen.simulate_screen is not None else path
+
+
+def _check_molecules(screen: ScreenSettings, result: Checked) -> set[str] | None:
+    """Count structures; return the identifiers whose SMILES can be read, or None where there is no table yet."""
+    from rdkit import Chem, rdBase
+
+    source = _available(screen, molecule_table(screen))
+    if source is None:
+        return None
+    named = screen.molecules
+    columns = [named.compound_id, named.smiles, *([named.name] if named.name else []), *named.keep]
+    try:
+        frame = read_table(source, columns=columns, text_columns=[named.compound_id, named.smiles])
+    except DsslError as error:
+        result.errors.append(str(error))
+        return None
+    pairs = frame[[named.compound_id, named.smiles]].drop_duplicates()
+    with rdBase.BlockLogs():
+        valid = [isinstance(smiles, str) and Chem.MolFromSmiles(smiles) is not None for smiles in pairs[named.smiles]]
+    good = pairs[valid].dropna()
+    result.tables["molecules"] = pd.DataFrame(
+        {
+            "table": [source.name],
+            "rows": [len(frame)],
+            "identifiers": [pairs[named.compound_id].nunique()],
+            "missing SMILES": [int(pairs[named.smiles].isna().sum())],
+            "unreadable SMILES": [int(len(pairs) - sum(valid) - pairs[named.smiles].isna().sum())],
+        }
+    )
+    if good.empty:
+        result.errors.append(
+            f"{source}: no SMILES of column {named.smiles!r} can be read; first: {first_few(pairs[named.smiles], 2)}\n"
+            "Correct molecules.smiles."
+        )
+    return set(good[named.compound_id])
+
+
+def _describe_plates(wells: pd.DataFrame, molecules: set[str] | None, screen: ScreenSettings, result: Checked) -> None:
+    plates = wells.groupby(PLATE, sort=False)[IS_CONTROL].agg(["size", "sum"])
+    plates.columns = pd.Index(["wells", "controls"])
+    treated = wells[~wells[IS_CONTROL]]
+    result.tables["screen"] = pd.DataFrame(
+        {
+            "plates": [len(plates)],
+            "wells": [len(wells)],
+            "controls": [int(plates["controls"].sum())],
+            "treated wells": [len(treated)],
+            "compounds": [treated[COMPOUND_ID].nunique()],
+        }
+    )
+    shown = plates.reset_index()
+    if len(shown) > SHOWN_PLATES:
+        result.notes.append(f"{len(shown)} plates, of which the {SHOWN_PLATES} with the fewest controls are shown")
+        shown = shown.nsmallest(SHOWN_PLATES, "controls")
+    result.tables["plates"] = shown
+    settings = screen.normalize_plate
+    few = plates.index[plates["controls"] < settings.min_controls]
+    if len(few) and settings.method != "none":
+        message = (
+            f"{len(few)} plate(s) have fewer than {settings.min_controls} control wells "
+            f"(normalize_plate.min_controls): {first_few(few)}"
+        )
+        if settings.fallback == "error":
+            result.errors.append(
+                f"{message}\nCorrect plates.control, lower min_controls, or set normalize_plate.fallback: all_wells."
+            )
+        else:
+            result.notes.append(f"{message}; they are normalised against all their wells")
+    if molecules is not None:
+        _describe_matches(treated, molecules, result)
+
+
+def _describe_matches(treated: pd.DataFrame, molecules: set[str], result: Checked) -> None:
+    counts = Counter(treated[COMPOUND_ID])
+    unmatched = [compound for compound in counts if compound not in molecules]
+    if len(unmatched) == len(counts):
+        result.errors.append(
+            f"no compound of the wells ({first_few(unmatched, 3)}) is in the molecule table "
+            f"({first_few(sorted(molecules), 3)})\nCorrect plates.columns.compound_id or molecules.compound_id."
+        )
+    elif unmatched:
+        lost = sum(counts[compound] for compound in unmatched)
+        result.notes.append(
+            f"{len(unmatched)} of {len(counts)} compounds have no readable structure and are left out "
+            f"({lost} wells): {first_few(repr(each) for each in unmatched)}"
+        )

@@ -1,0 +1,131 @@
+"""`dssl STEP`: every step of the workflow by hand, and the commands around it."""
+
+import inspect
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, get_args, get_origin
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from dssl import __version__
+from dssl.errors import DsslError
+from dssl.io import write_json
+from dssl.provenance import provenance_record
+from dssl.settings.base import Settings
+from dssl.steps import all_steps
+from dssl.commands import COMMANDS
+from dssl.steps.registry import INPUT, OUTPUT, paths_of
+
+app = typer.Typer(
+    name="dssl",
+    help="Disentangled shared and specific codes of molecules and their phenotypes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; print the project's own errors without a traceback and exit 2."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    console = Console(stderr=True, soft_wrap=True)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(message)s",
+        handlers=[RichHandler(console=console, show_path=False, markup=False)],
+        force=True,
+    )
+    try:
+        app(args=repeat_options(given))
+    except DsslError as error:
+        console.print(f"error: {error}", style="bold red", markup=False, highlight=False)
+        raise SystemExit(2) from None
+
+
+def repeat_options(arguments: list[str]) -> list[str]:
+    """Let an option of a step take several values: `--models a b` becomes `--models a --models b`."""
+    if not arguments or arguments[0] not in all_steps():
+        return arguments
+    repeated, option, has_value = arguments[:1], "", False
+    for argument in arguments[1:]:
+        if argument.startswith("--"):
+            option, has_value = argument, False
+        elif has_value:
+            repeated.append(option)
+        else:
+            has_value = True
+        repeated.append(argument)
+    return repeated
+
+
+def step_command(step: Callable[..., None]) -> Callable[..., None]:
+    """Make a command of a step: settings come as JSON, and the provenance is written beside the outputs."""
+    signature = inspect.signature(step)
+
+    def command(provenance: Path, **given: Any) -> None:
+        arguments = {name: _parse(signature.parameters[name], value) for name, value in given.items()}
+        step(**arguments)
+        inputs, outputs = paths_of(step, arguments, INPUT), paths_of(step, arguments, OUTPUT)
+        parameters = {
+            name: value.model_dump(mode="json") if isinstance(value, Settings) else value
+            for name, value in arguments.items()
+            if name not in inputs | outputs and not isinstance(value, Path)
+        }
+        write_json(provenance, provenance_record(step.__name__, parameters, inputs, outputs))
+
+    options = [_option(parameter) for parameter in signature.parameters.values()]
+    where = inspect.Parameter(
+        "provenance",
+        inspect.Parameter.KEYWORD_ONLY,
+        annotation=Annotated[Path, typer.Option(help="where this run is recorded (JSON)")],
+    )
+    command.__signature__ = inspect.Signature([*options, where])  # type: ignore[attr-defined]
+    command.__doc__ = inspect.getdoc(step)
+    return command
+
+
+def _settings_class(annotation: Any) -> type[Settings] | None:
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Settings) else None
+
+
+def _parse(parameter: inspect.Parameter, value: Any) -> Any:
+    settings_class = _settings_class(parameter.annotation)
+    return value if settings_class is None else settings_class.from_json(value)
+
+
+def _option(parameter: inspect.Parameter) -> inspect.Parameter:
+    annotation, text = parameter.annotation, ""
+    if get_origin(annotation) is Annotated:
+        annotation, text = get_args(annotation)[0], get_args(parameter.annotation)[1]
+    if settings_class := _settings_class(annotation):
+        annotation, text = str, f"JSON of {settings_class.__name__}; every key has a default"
+    optional = NoneType in get_args(annotation)
+    return parameter.replace(
+        annotation=Annotated[annotation, typer.Option(f"--{parameter.name.replace('_', '-')}", help=text)],
+        default=None if optional else parameter.default,
+    )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"dssl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False,
+) -> None:
+    pass
+
+
+for _name, _command in COMMANDS.items():
+    app.command(_name)(_command)
+for _name, _step in all_steps().items():
+    app.command(_name, rich_help_panel="Steps of the workflow")(step_command(_step))

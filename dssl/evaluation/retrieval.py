@@ -1,0 +1,266 @@
+"""Cross-modal retrieval of held-out compounds: one row of scores for every query, and the permutation null."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from dssl import keys
+from dssl.errors import PairingError, first_few
+from dssl.evaluation.candidates import candidate_counts
+from dssl.evaluation.libraries import BATCH, LIBRARIES, WHOLE, as_sets, incidence, permuted_pairings
+from dssl.evaluation.ranks import (
+    METRICS,
+    Floats,
+    Mask,
+    TieCounts,
+    chance,
+    expected_metrics,
+    tie_counts,
+)
+
+PHENOTYPE_TO_MOLECULE = "phenotype_to_molecule"
+MOLECULE_TO_PHENOTYPE = "molecule_to_phenotype"
+DIRECTIONS = (PHENOTYPE_TO_MOLECULE, MOLECULE_TO_PHENOTYPE)
+LEVELS = ("compound", "treatment", "well")
+CHUNK_CELLS = 2_000_000
+SIMILARITY_DECIMALS = 7
+
+
+class RetrievalScores(NamedTuple):
+    """Result of `evaluate_embedding`; concatenate both tables over methods, folds and levels for `summarize`.
+
+    Attributes
+    ----------
+    queries : one row per query (see `score_queries`), with the columns method and fold.
+    null : one row per permutation and method, fold, level, direction, library: for each metric the mean over compounds
+        under that permuted pairing, and n_compounds.
+    """
+
+    queries: pd.DataFrame
+    null: pd.DataFrame
+
+
+class _Side(NamedTuple):
+    """Rows of one modality: unit vectors, code of each row's compound, names, sparse batch memberships."""
+
+    vectors: Floats
+    compound: NDArray[np.int64]
+    names: NDArray[Any]
+    batches: Any
+
+
+def retrieval_metrics(
+    similarity: NDArray[Any], is_match: Mask | None = None, allowed: Mask | None = None
+) -> dict[str, float]:
+    """Mean expected metrics of a similarity matrix (queries x items); rows and columns correspond if no match is given.
+
+    Raises
+    ------
+    PairingError
+        If a score is NaN, a query has no hit, or the matrix is not square and `is_match` is left out.
+    """
+    if is_match is None:
+        if similarity.ndim != 2 or similarity.shape[0] != similarity.shape[1]:
+            raise PairingError(
+                f"retrieval: expected a square similarity matrix, found shape {similarity.shape}\nGive is_match."
+            )
+        is_match = np.eye(len(similarity), dtype=bool)
+    found = expected_metrics(tie_counts(similarity, is_match, allowed))
+    return {name: float(values.mean()) for name, values in found.items()}
+
+
+def unit_rows(vectors: NDArray[Any]) -> Floats:
+    """Rows of length one; zero rows stay zero."""
+    wide = np.ascontiguousarray(vectors, dtype=np.float64)
+    length = np.sqrt((wide**2).sum(axis=1, keepdims=True))
+    return np.asarray(wide / np.where(length > 0, length, 1.0))
+
+
+def rounded_cosines(unit_a: Floats, unit_b: Floats) -> Floats:
+    """Cosines of unit rows, rounded to what single precision carries, so that equal vectors tie."""
+    return np.asarray(np.round(unit_a @ unit_b.T, SIMILARITY_DECIMALS), dtype=np.float64)
+
+
+def score_queries(
+    similarity: NDArray[Any],
+    query_compounds: Sequence[Any] | NDArray[Any],
+    item_compounds: Sequence[Any] | NDArray[Any],
+    allowed: Mask | None = None,
+    queries: Sequence[str] | NDArray[Any] | None = None,
+    **labels: str,
+) -> pd.DataFrame:
+    """Score every query against the items of its library.
+
+    Parameters
+    ----------
+    similarity : (q, n) scores.
+    query_compounds, item_compounds : compound_id of each query (q) and of each item (n); items of the query's compound
+        are its hits.
+    allowed : (q, n) library mask.
+    queries : names of the queries; their compounds when left out.
+    labels : constant columns, e.g. direction, library, level.
+
+    Returns
+    -------
+    DataFrame
+        query, compound_id, the labels, n_greater, n_equal, library_size, n_hits, every metric, and chance_<metric>.
+    """
+    query_ids, item_ids = np.asarray(query_compounds), np.asarray(item_compounds)
+    counts = tie_counts(similarity, query_ids[:, None] == item_ids[None], allowed)
+    columns: dict[str, Any] = {"query": query_ids if queries is None else np.asarray(queries)}
+    columns |= {keys.COMPOUND_ID: query_ids} | dict(labels)
+    columns |= {"n_greater": counts.n_greater, "n_equal": counts.n_equal}
+    columns |= {"library_size": counts.n_items, "n_hits": counts.n_hits}
+    columns |= expected_metrics(counts)
+    columns |= {f"chance_{name}": value for name, value in chance(counts.n_items, counts.n_hits).items()}
+    return pd.DataFrame(columns)
+
+
+def evaluate_embedding(
+    phenotype: NDArray[Any],
+    phenotype_obs: pd.DataFrame,
+    molecule: NDArray[Any],
+    molecule_ids: Sequence[str],
+    level: str,
+    *,
+    method: str,
+    fold: str,
+    n_permutations: int,
+    rng: np.random.Generator,
+    library_column: str = keys.BATCH,
+    libraries: Sequence[str] = LIBRARIES,
+) -> RetrievalScores:
+    """Score one method's embedding of one fold's held-out compounds in both directions and in every library.
+
+    Scores are cosines, rounded to seven decimals (what single precision carries), so that equal vectors tie; a zero
+    vector has cosine 0 with everything. Items of direction molecule_to_phenotype are the rows of `phenotype`: any row
+    of the molecule's compound is a hit, the best one counts, and the others leave the ranking. In library "batch" a
+    query is ranked against the items that share a batch with it; a molecule has the batches of its compound's rows.
+
+    Parameters
+    ----------
+    phenotype : (rows, d) vectors of held-out profiles, pooled at `level` before they were encoded.
+    phenotype_obs : a row for each of them: compound_id and `library_column` (a batch, or a collection of batches where
+        the pooled wells come from several); its index names the queries.
+    molecule : (compounds, d) vectors of the same compounds' molecules.
+    molecule_ids : their compound_id, each once.
+    level : "compound", "treatment" or "well"; copied into the tables.
+    method, fold : copied into the tables.
+    n_permutations : permuted pairings of compounds within the library (see `permuted_pairings`). Each is scored
+        exactly, from the ranks of all items for every query, whatever their number: time grows with queries x items,
+        memory with permutations x compounds.
+    rng : draws them.
+    library_column : "batch" or "plate": the column of `phenotype_obs` that makes the small library.
+    libraries : which libraries.
+
+    Raises
+    ------
+    PairingError
+        If vectors and tables differ in length, a compound is missing or repeated, or a vector is not finite.
+    """
+    _check(phenotype, phenotype_obs, molecule, molecule_ids)
+    ids = np.asarray(molecule_ids, dtype=object)
+    code = pd.Index(ids).get_indexer(phenotype_obs[keys.COMPOUND_ID]).astype(np.int64)
+    row_batches = (
+        as_sets(phenotype_obs[library_column].tolist()) if BATCH in libraries else [frozenset[str]()] * len(code)
+    )
+    own: list[set[str]] = [set() for _ in ids]
+    for compound, batches in zip(code, row_batches, strict=True):
+        own[compound] |= batches
+    names = sorted(set().union(*own))
+    rows = _Side(unit_rows(phenotype), code, phenotype_obs.index.to_numpy(), incidence(row_batches, names))
+    molecules = _Side(unit_rows(molecule), np.arange(len(ids)), ids, incidence(own, names))
+    queries, nulls = [], []
+    for direction, query, item in (
+        (PHENOTYPE_TO_MOLECULE, rows, molecules),
+        (MOLECULE_TO_PHENOTYPE, molecules, rows),
+    ):
+        for library in libraries:
+            labels = {"method": method, "fold": fold, "level": level, "direction": direction, "library": library}
+            scored, null = _score_side(query, item, ids, library, n_permutations, rng, labels)
+            queries.append(scored)
+            nulls.append(null)
+    return RetrievalScores(pd.concat(queries, ignore_index=True), pd.concat(nulls, ignore_index=True))
+
+
+def _score_side(
+    query: _Side,
+    item: _Side,
+    ids: NDArray[Any],
+    library: str,
+    n_permutations: int,
+    rng: np.random.Generator,
+    labels: dict[str, str],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    n = len(ids)
+    pairings = permuted_pairings(n_permutations, n, _candidates(query, item, n, library), rng)
+    n_queries = np.bincount(query.compound, minlength=n)
+    totals = np.zeros((n_permutations, len(METRICS)))
+    scored = []
+    for chunk, similarity, allowed in _chunks(query, item, library):
+        compounds = query.compound[chunk]
+        scored.append(
+            score_queries(similarity, ids[compounds], ids[item.compound], allowed, query.names[chunk], **labels)
+        )
+        counts = candidate_counts(similarity, item.compound, allowed)
+        values = expected_metrics(TieCounts(*(np.broadcast_to(count, counts.n_hits.shape) for count in counts)))
+        for column, name in enumerate(METRICS):
+            weighted = values[name] / n_queries[compounds][:, None]
+            for line, compound in zip(weighted, compounds, strict=True):
+                totals[:, column] += line[pairings[:, compound]]
+    null = pd.DataFrame(totals / n, columns=list(METRICS))
+    first = {**labels, "permutation": np.arange(n_permutations), "n_compounds": n}
+    return pd.concat(scored, ignore_index=True), pd.concat([pd.DataFrame(first), null], axis=1)
+
+
+def _chunks(query: _Side, item: _Side, library: str) -> Iterator[tuple[slice, Floats, Mask | None]]:
+    """Slices of queries with their similarities and, in library batch, their masks."""
+    step = max(1, CHUNK_CELLS // len(item.vectors))
+    for start in range(0, len(query.vectors), step):
+        chunk = slice(start, start + step)
+        similarity = rounded_cosines(query.vectors[chunk], item.vectors)
+        allowed = None if library == WHOLE else (query.batches[chunk] @ item.batches.T).toarray() > 0
+        yield chunk, similarity, allowed
+
+
+def _candidates(query: _Side, item: _Side, n: int, library: str) -> Mask | None:
+    """Whether the column's compound has an item in the library of every query of the row's compound."""
+    if library == WHOLE:
+        return None
+    row_of = csr_matrix((np.ones(len(item.compound), dtype=np.int32), (item.compound, np.arange(len(item.compound)))))
+    compound_batches = row_of @ item.batches
+    candidate = np.ones((n, n), dtype=bool)
+    for start in range(0, len(query.compound), max(1, CHUNK_CELLS // n)):
+        chunk = slice(start, start + max(1, CHUNK_CELLS // n))
+        present = (query.batches[chunk] @ compound_batches.T).toarray() > 0
+        np.logical_and.at(candidate, query.compound[chunk], present)
+    return candidate
+
+
+def _check(
+    phenotype: NDArray[Any], phenotype_obs: pd.DataFrame, molecule: NDArray[Any], molecule_ids: Sequence[str]
+) -> None:
+    if len(phenotype) != len(phenotype_obs) or len(molecule) != len(molecule_ids):
+        raise PairingError(
+            f"retrieval: expected a row of obs and an id for every vector; found {len(phenotype)} phenotype vectors "
+            f"and {len(phenotype_obs)} rows, {len(molecule)} molecule vectors and {len(molecule_ids)} ids"
+        )
+    ids = pd.Index(molecule_ids)
+    repeated = ids[ids.duplicated()].unique()
+    unpaired = ids.symmetric_difference(pd.Index(phenotype_obs[keys.COMPOUND_ID].unique()))
+    if len(repeated) or len(unpaired):
+        raise PairingError(
+            f"retrieval: every held-out compound needs one molecule vector and at least one profile; "
+            f"{len(repeated)} repeated ({first_few(repeated)}), {len(unpaired)} unpaired ({first_few(unpaired)})"
+        )
+    for name, vectors in ((keys.PHENOTYPE, phenotype), (keys.MOLECULE, molecule)):
+        bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if bad.size:
+            raise PairingError(
+                f"retrieval: {bad.size} of {len(vectors)} {name} vectors hold NaN or infinite values "
+                f"(rows {first_few(bad)})\nLook at the model's training log."
+            )

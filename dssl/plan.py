@@ -1,0 +1,104 @@
+"""Which files and jobs a screen consists of: known from its settings alone, before anything is computed."""
+
+from collections import Counter
+from glob import glob
+from pathlib import Path
+
+from dssl.errors import ConfigError, first_few
+from dssl.io import read_table, stem_of
+from dssl.keys import FULL_FOLD
+from dssl.settings.screen import ScreenSettings
+
+RESULTS = Path("results")
+
+
+def step_folder(screen: ScreenSettings, step: str) -> Path:
+    """Folder of a step's outputs."""
+    return RESULTS / screen.screen / step
+
+
+def locate(screen: ScreenSettings, name: str) -> Path:
+    """Path of an input file: a file that fetch_screen brings is where it is put, any other where the user says."""
+    if screen.fetch_screen is not None and name in screen.fetch_screen.files:
+        return step_folder(screen, "fetch_screen") / name
+    return Path(name)
+
+
+def molecule_table(screen: ScreenSettings) -> Path:
+    """Path of the table of molecules."""
+    if screen.molecules.table is None:
+        return step_folder(screen, "simulate_screen") / "molecules.tsv"
+    return locate(screen, screen.molecules.table)
+
+
+def plate_tables(screen: ScreenSettings) -> dict[str, Path]:
+    """Plate tables by identifier (file name without its endings).
+
+    Raises
+    ------
+    ConfigError
+        If a glob finds no file, or two tables have the same name.
+    """
+    if screen.simulate_screen is not None:
+        folder = step_folder(screen, "simulate_screen") / "plates"
+        return {name: folder / f"{name}.csv.gz" for name in screen.simulate_screen.plate_names()}
+    if screen.plates.plate_list is not None:
+        listed = read_table(locate(screen, screen.plates.plate_list), columns=["path"], text_columns=["path"])
+        paths = [locate(screen, name) for name in listed["path"]]
+    else:
+        paths = [path for name in screen.plates.tables for path in _expand(screen, name)]
+    repeated = [name for name, count in Counter(map(stem_of, paths)).items() if count > 1]
+    if repeated:
+        raise ConfigError(
+            f"plates: {len(repeated)} file name(s) occur more than once: {first_few(repeated)}\n"
+            "Every plate table needs a name of its own, because its results are named after it; rename the files."
+        )
+    return {stem_of(path): path for path in paths}
+
+
+def _expand(screen: ScreenSettings, name: str) -> list[Path]:
+    path = locate(screen, name)
+    if not any(character in name for character in "*?["):
+        return [path]
+    found = sorted(glob(name, recursive=True))
+    if not found:
+        raise ConfigError(f"plates.tables: {name!r} matches no file; correct the path or the pattern")
+    return [Path(each) for each in found]
+
+
+def folds(screen: ScreenSettings, with_full: bool = True) -> list[str]:
+    """Names of the folds: "0", "1", ..., and "full" for the model trained on every compound."""
+    numbered = [str(number) for number in range(screen.pair_and_split.n_folds)]
+    return [*numbered, FULL_FOLD] if with_full and screen.pair_and_split.refit else numbered
+
+
+def wildcard(value: float) -> str:
+    """A swept value as it stands in paths: shortest decimal form."""
+    return f"{value:g}"
+
+
+def job_counts(screen: ScreenSettings) -> dict[str, int]:
+    """How many jobs every step runs."""
+    n_folds, n_tests = len(folds(screen)), len(folds(screen, with_full=False))
+    n_beta, n_lam, n_seed = (len(values) for values in (screen.sweep.beta, screen.sweep.lam, screen.sweep.seed))
+    source = {"simulate_screen": 1} if screen.simulate_screen else {}
+    if screen.fetch_screen:
+        source = {"fetch_screen": len(screen.fetch_screen.files)}
+    return source | {
+        "standardize_molecules": 1,
+        "featurize_molecules": 1,
+        "normalize_plate": len(plate_tables(screen)),
+        "assemble_profiles": 1,
+        "pair_and_split": 1,
+        "fit_preprocessing": n_folds,
+        "train_shared": n_folds * n_beta * n_seed,
+        "train_specific": n_folds * n_beta * n_lam * n_seed,
+        "select_model": n_folds,
+        "embed": n_folds,
+        "train_baseline": n_tests,
+        "evaluate_retrieval": n_tests,
+        "evaluate_disentanglement": n_tests,
+        "summarize_folds": 1,
+        "report": 1,
+        "manifest": 1,
+    }

@@ -1,0 +1,95 @@
+"""What is generated from the settings: the JSON schema of a screen's YAML and the table of its keys."""
+
+import json
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from dssl.io import write_text
+from dssl.settings.base import Settings
+from dssl.settings.screen import ScreenSettings
+
+SCHEMA = Path("workflow/schemas/screen.schema.json")
+README = Path("config/README.md")
+BEGIN, END = "<!-- keys: begin (written by `make docs`) -->", "<!-- keys: end -->"
+
+
+def schema_text() -> str:
+    """JSON schema of a screen's YAML, for editors and for validation."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **ScreenSettings.model_json_schema()}
+    return json.dumps(schema, indent=2) + "\n"
+
+
+def keys_text() -> str:
+    """Every key of a screen's YAML as Markdown: one table per section."""
+    sections = [f"### Top level\n\n{ScreenSettings.__doc__}\n\n{_table(ScreenSettings, top=True)}"]
+    for name, field in ScreenSettings.model_fields.items():
+        if (model := _model_of(field.annotation)) is not None:
+            sections.append(f"### `{name}`\n\n{model.__doc__}\n\n{_table(model)}")
+    return "\n\n".join(sections)
+
+
+def _model_of(annotation: Any) -> type[Settings] | None:
+    candidates = [annotation, *get_args(annotation)]
+    return next((each for each in candidates if isinstance(each, type) and issubclass(each, Settings)), None)
+
+
+def _rows(model: type[Settings], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in model.model_fields.items():
+        inner = _model_of(field.annotation)
+        if inner is None:
+            yield f"{prefix}{name}", field
+        elif get_origin(field.annotation) is dict:
+            yield f"{prefix}{name}", field
+            yield from _rows(inner, f"{prefix}{name}.NAME.")
+        else:
+            if field.description:
+                yield f"{prefix}{name}", field
+            yield from _rows(inner, f"{prefix}{name}.")
+
+
+def _table(model: type[Settings], top: bool = False) -> str:
+    plain = [(name, field) for name, field in model.model_fields.items() if _model_of(field.annotation) is None]
+    rows = plain if top else list(_rows(model))
+    lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    lines += [f"| `{key}` | {_type_text(field.annotation)} | {_default_text(field)} | {field.description} |" for key, field in rows]
+    return "\n".join(lines)
+
+
+def _type_text(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in arguments)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_type_text(each) for each in arguments)
+    if origin is list:
+        return f"list of {_type_text(arguments[0])}"
+    if origin is dict:
+        return "mapping"
+    if annotation is type(None):
+        return "null"
+    names = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+    return names.get(annotation, "section")
+
+
+def _default_text(field: FieldInfo) -> str:
+    if field.is_required():
+        return "(required)"
+    if isinstance(field.default, Settings):
+        return ""
+    return f"`{json.dumps(field.default)}`"
+
+
+def with_keys(readme: str) -> str:
+    """The README of config/ with the tables of keys brought up to date between its two marks."""
+    before, rest = readme.split(BEGIN)
+    after = rest.split(END)[1]
+    return f"{before}{BEGIN}\n\n{keys_text()}\n\n{END}{after}"
+
+
+if __name__ == "__main__":
+    write_text(SCHEMA, schema_text())
+    write_text(README, with_keys(README.read_text(encoding="utf-8")))

@@ -1,0 +1,67 @@
+"""Pairs, splits, and what is fitted before training."""
+
+from dssl import keys
+from dssl.io import read_anndata, read_mudata, read_table, write_mudata, write_table
+from dssl.provenance import stamp
+from dssl.settings.preparation import FitPreprocessingSettings, PairAndSplitSettings
+from dssl.steps.registry import Input, Output, step
+
+
+@step
+def pair_and_split(
+    *,
+    settings: PairAndSplitSettings,
+    profiles: Input,
+    features: Input,
+    aliases: Input,
+    pairs: Output,
+    folds: Output,
+    excluded_wells: Output,
+    excluded_compounds: Output,
+) -> None:
+    """Pair profiles with molecules and assign compounds to folds; fail when anything leaks."""
+    from dssl.pairs.leakage import check_no_leakage
+    from dssl.pairs.pairing import pair
+    from dssl.pairs.splits import assign_folds, assign_groups
+
+    names = read_table(aliases, text_columns=["input_id", "compound_id"])
+    paired = pair(read_anndata(profiles), read_anndata(features), names, settings)
+    molecules = paired.mdata.mod[keys.MOLECULE].obs
+    groups = assign_groups(molecules, settings)
+    assigned = assign_folds(groups, molecules, settings)
+    check_no_leakage(assigned, molecules, settings)
+    molecules[keys.GROUP] = groups
+    for column in assigned:
+        molecules[column] = assigned[column]
+    write_table(folds, assigned.assign(**{keys.GROUP: groups}).rename_axis(keys.COMPOUND_ID).reset_index())
+    write_table(excluded_wells, paired.excluded_wells)
+    write_table(excluded_compounds, paired.excluded_compounds)
+    write_mudata(pairs, paired.mdata, stamp("pair_and_split", settings.model_dump(mode="json")))
+
+
+@step
+def fit_preprocessing(
+    *, settings: FitPreprocessingSettings, pairs: Input, fold: str, state: Output, inputs: Output
+) -> None:
+    """Fit selection, scaling, whitening and molecular kernels on the fold's training rows; apply them to all rows."""
+    from dssl.preprocessing.molecule import apply_molecule, fit_molecule
+    from dssl.preprocessing.phenotype import apply_phenotype, fit_phenotype
+    from dssl.preprocessing.state import save_state
+    from dssl.steps.arrays import inputs_mudata, split_of_rows
+
+    mdata = read_mudata(pairs)
+    wells, molecules = mdata.mod[keys.PHENOTYPE], mdata.mod[keys.MOLECULE]
+    train = split_of_rows(mdata, fold) == keys.TRAIN
+    train_molecules = (molecules.obs[keys.fold_column(fold)] == keys.TRAIN).to_numpy()
+    names = list(wells.var_names)
+    phenotype = fit_phenotype(wells.X[train], names, settings.phenotype)
+    molecule = fit_molecule(molecules.X[train_molecules], molecules.var, settings.molecule)
+    record = stamp("fit_preprocessing", {"fold": fold, "settings": settings.model_dump(mode="json")})
+    save_state(state, phenotype, molecule, record)
+    prepared = inputs_mudata(
+        mdata,
+        fold,
+        apply_phenotype(phenotype, wells.X, names),
+        apply_molecule(molecule, molecules.X, list(molecules.var_names)),
+    )
+    write_mudata(inputs, prepared, record)

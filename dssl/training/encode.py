@@ -1,0 +1,95 @@
+"""Codes of new inputs from one model or an ensemble."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dssl.errors import PairingError
+from dssl.keys import MOLECULE, PHENOTYPE
+from dssl.model.shared import SharedModel
+from dssl.model.specific import SpecificModel
+
+Floats = NDArray[np.float32]
+Models = Sequence[tuple[SharedModel, SpecificModel | None]]
+CHUNK_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Codes by modality ("phenotype", "molecule"); a modality is there if its inputs were given.
+
+    Attributes
+    ----------
+    shared, specific : dict of str to array, (n, models x d)
+        Unit vectors; the dot product of two rows is the mean over the models of their cosines. `specific` is empty if
+        a model has no step 2.
+    """
+
+    shared: dict[str, Floats]
+    specific: dict[str, Floats]
+
+
+def encode(models: Models, phenotype: Floats | None, molecule: Floats | None) -> Codes:
+    """Mean directions of the codes, without noise or dropout.
+
+    Parameters
+    ----------
+    models : sequence of (SharedModel, SpecificModel or None)
+        An ensemble: the m models' unit vectors are concatenated and divided by sqrt(m).
+    phenotype, molecule : array, (n, k1) and (n, k2), or None
+        Preprocessed inputs; their rows need not match.
+
+    Raises
+    ------
+    PairingError
+        If there is no model, or an input has another number of columns than the models were trained on.
+    """
+    if not models:
+        raise PairingError("encode: expected at least one trained model, found none")
+    inputs = {name: array for name, array in ((PHENOTYPE, phenotype), (MOLECULE, molecule)) if array is not None}
+    shared: dict[str, Floats] = {}
+    specific: dict[str, Floats] = {}
+    for modality, array in inputs.items():
+        parts = [_encode_one(*pair, modality, array) for pair in models]
+        shared[modality] = _joined([part[0] for part in parts])
+        seconds = [part[1] for part in parts if part[1] is not None]
+        if len(seconds) == len(parts):
+            specific[modality] = _joined(seconds)
+    return Codes(shared, specific)
+
+
+def _joined(parts: Sequence[Floats]) -> Floats:
+    """Concatenated unit vectors, again of length one."""
+    joined = np.concatenate(parts, axis=1)
+    joined /= np.float32(len(parts) ** 0.5)
+    return joined
+
+
+def _encode_one(
+    shared_model: SharedModel, specific_model: SpecificModel | None, modality: str, array: Floats
+) -> tuple[Floats, Floats | None]:
+    expected = shared_model.input_sizes[modality]
+    if array.ndim != 2 or array.shape[1] != expected:
+        raise PairingError(
+            f"encode: the model takes {expected} {modality} inputs, found an array of shape {array.shape}\n"
+            "Preprocess new data with the state that was saved beside the model."
+        )
+    shared_model.eval()
+    if specific_model is not None:
+        specific_model.eval()
+    device = shared_model.contrast.log_temperature.device
+    size = shared_model.code_settings.size
+    shared = np.empty((len(array), size), dtype=np.float32)
+    specific = None if specific_model is None else np.empty((len(array), specific_model.settings.code.size), np.float32)
+    with torch.no_grad():
+        for start in range(0, len(array), CHUNK_ROWS):
+            rows = slice(start, start + CHUNK_ROWS)
+            inputs = torch.from_numpy(np.array(array[rows], dtype=np.float32)).to(device)
+            code = shared_model.code(modality, inputs)
+            shared[rows] = code.cpu().numpy()
+            if specific_model is not None and specific is not None:
+                specific[rows] = specific_model.code(modality, inputs, code).cpu().numpy()
+    return shared, specific

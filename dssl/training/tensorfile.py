@@ -1,0 +1,48 @@
+"""Tensors with a JSON description in one safetensors file: no pickle, atomic, the same bytes for the same content."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from dssl.errors import IntegrityError
+from dssl.io import atomic_path
+
+# one key only: safetensors writes several in random order
+DESCRIPTION = "dssl"
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> None:
+    """Write tensors and a JSON-able description (NaN is refused)."""
+    text = json.dumps(description, sort_keys=True, allow_nan=False)
+    plain = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
+    with atomic_path(path) as temporary:
+        save_file(plain, str(temporary), metadata={DESCRIPTION: text})
+
+
+def read_tensors(path: Path, device: torch.device, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `write_tensors` wrote; `kind` is what its description has to say under "format".
+
+    Raises
+    ------
+    IntegrityError
+        If the file is missing, is not of this kind, or is damaged.
+    """
+    try:
+        with safe_open(str(path), framework="pt", device=str(device)) as opened:
+            description = json.loads((opened.metadata() or {}).get(DESCRIPTION, "{}"))
+            names = opened.keys()
+            tensors = {name: opened.get_tensor(name) for name in names}
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        raise IntegrityError(f"{path}: cannot be read as {kind} ({error})\nRemove it and run its step again.") from None
+    if description.get("format") != kind:
+        raise IntegrityError(
+            f"{path}: expected the format {kind}, found {description.get('format')!r}\n"
+            "It was written by another version or step: remove it and run its step again."
+        )
+    return tensors, description

@@ -1,0 +1,126 @@
+import math
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from dssl.keys import MODALITIES, MOLECULE, PHENOTYPE
+from dssl.model.bessel import bessel_ratio
+from dssl.model.contrastive import infonce
+from dssl.model.dependence import cross_covariance
+from dssl.model.encoders import Encoder
+from dssl.model.shared import SharedModel, shared_loss
+from dssl.model.specific import SpecificModel, freeze, participation_ratio, specific_loss
+from dssl.settings.learning import CodeSettings, ContrastiveSettings, EncoderSettings, TrainSpecificSettings
+
+SMALL = EncoderSettings(hidden_sizes=[16], dropout=0.2)
+
+
+def shared_model(**changes) -> SharedModel:
+    torch.manual_seed(0)
+    code = CodeSettings(**{"size": 8, "kappa": 100.0, **changes.pop("code", {})})
+    return SharedModel(6, 5, changes.pop("encoder", SMALL), code, ContrastiveSettings(**changes))
+
+
+def inputs(n: int = 12, seed: int = 0) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return {PHENOTYPE: torch.randn(n, 6, generator=generator), MOLECULE: torch.randn(n, 5, generator=generator)}
+
+
+def test_encoder_without_hidden_layers_is_linear() -> None:
+    encoder = Encoder(4, 3, EncoderSettings(hidden_sizes=[], linear_path=False))
+    x, y = torch.randn(2, 5, 4)
+    assert torch.allclose(encoder(x + y) + encoder(x * 0), encoder(x) + encoder(y), atol=1e-6)
+
+
+def test_encoder_is_the_sum_of_its_paths_and_follows_its_settings() -> None:
+    encoder = Encoder(4, 3, EncoderSettings(hidden_sizes=[7, 9], dropout=0.4, weight_std=0.01)).eval()
+    x = torch.randn(5, 4)
+    assert torch.allclose(encoder(x), encoder.linear(x) + encoder.network(x))
+    kinds = [type(layer).__name__ for layer in encoder.network]
+    assert kinds == ["Linear", "LayerNorm", "GELU", "Dropout"] * 2 + ["Linear"]
+    assert float(encoder.network[0].weight.detach().std()) == pytest.approx(0.01, rel=0.5)
+    plain = Encoder(4, 3, EncoderSettings(hidden_sizes=[7], layer_norm=False, linear_path=False))
+    assert plain.linear is None
+    assert [type(layer).__name__ for layer in plain.network] == ["Linear", "GELU", "Dropout", "Linear"]
+
+
+def test_shared_loss_is_infonce_plus_beta_times_the_kl_in_nats() -> None:
+    model, x = shared_model().eval(), inputs()
+    terms = shared_loss(model, x[PHENOTYPE], x[MOLECULE], 0.25, None)
+    first, second = (normalize(model.encoders[name](x[name]), dim=1) for name in MODALITIES)
+    kl = (100 * bessel_ratio(8, 100.0) * (1 - (first * second).sum(1))).mean()
+    assert torch.allclose(terms["kl"], kl)
+    assert torch.allclose(terms["contrastive"], infonce(first, second, 0.1))
+    assert torch.allclose(terms["loss"], infonce(first, second, 0.1) + 0.25 * kl)
+
+
+@pytest.mark.parametrize("distribution", ["vmf", "power_spherical", "gaussian", "deterministic"])
+@pytest.mark.parametrize("loss", ["infonce", "dcl", "siglip", "cwcl"])
+def test_every_combination_of_code_and_loss_has_finite_gradients(distribution: str, loss: str) -> None:
+    model, x = shared_model(code={"distribution": distribution}, loss=loss, learn_temperature=True), inputs()
+    beta = 0.0 if distribution == "deterministic" else 0.1
+    terms = shared_loss(model, x[PHENOTYPE], x[MOLECULE], beta, torch.Generator().manual_seed(0))
+    terms["loss"].backward()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
+    assert ("kl" in terms) == (distribution != "deterministic")
+
+
+def test_temperature_is_trained_only_where_asked() -> None:
+    assert shared_model().contrast.log_temperature.requires_grad is False
+    learned = shared_model(learn_temperature=True, temperature=0.2).contrast.log_temperature
+    assert learned.requires_grad
+    assert float(learned.detach().exp()) == pytest.approx(0.2)
+
+
+def specific_model(dependence: str = "cross_covariance") -> SpecificModel:
+    torch.manual_seed(1)
+    settings = TrainSpecificSettings(encoder=SMALL, code=CodeSettings(size=7), dependence=dependence)
+    return SpecificModel({PHENOTYPE: 6, MOLECULE: 5}, 8, settings)
+
+
+def test_specific_loss_agrees_with_its_equation() -> None:
+    shared, model = shared_model(), specific_model().eval()
+    freeze(shared)
+    view_a, view_b = inputs(seed=1), inputs(seed=2)
+    terms = specific_loss(model, shared, view_a, view_b, 0.5, None)
+    expected = 0.0
+    for own, other in ((PHENOTYPE, MOLECULE), (MOLECULE, PHENOTYPE)):
+        joint, penalties = [], []
+        for view in (view_a, view_b):
+            own_code, other_code = shared.code(own, view[own]), shared.code(other, view[other])
+            specific = normalize(model.encoders[own](torch.cat([view[own], own_code], dim=1)), dim=1)
+            joint.append(torch.cat([specific, other_code], dim=1) / math.sqrt(2))
+            penalties.append(float(cross_covariance(specific, own_code).detach()))
+        expected += float(infonce(*joint, 0.1).detach()) + 0.5 * sum(penalties) / 2
+        assert float(terms[f"dependence_{own}"].detach()) == pytest.approx(sum(penalties) / 2, abs=1e-5)
+    assert float(terms["loss"].detach()) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("dependence", ["cross_covariance", "hsic", "frobenius", "nce_club"])
+def test_no_gradient_of_step_2_reaches_the_shared_encoder(dependence: str) -> None:
+    shared, model = shared_model(), specific_model(dependence)
+    terms = specific_loss(model, shared, inputs(seed=1), inputs(seed=2), 1.0, torch.Generator().manual_seed(0))
+    terms["loss"].backward()
+    assert all(parameter.grad is None for parameter in shared.parameters())
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.requires_grad)
+    # the penalty alone does not either, with a shared model that is not frozen
+    code = shared.code(PHENOTYPE, inputs()[PHENOTYPE])
+    specific = model.code(PHENOTYPE, inputs()[PHENOTYPE], code)
+    specific.sum().backward()
+    assert all(parameter.grad is None for parameter in shared.parameters())
+
+
+def test_freeze_takes_every_parameter_out_of_training() -> None:
+    model = shared_model(learn_temperature=True)
+    freeze(model)
+    assert not model.training
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_participation_ratio() -> None:
+    isotropic = torch.randn(20_000, 10, generator=torch.Generator().manual_seed(0))
+    assert participation_ratio(isotropic) == pytest.approx(10, rel=0.01)
+    assert participation_ratio(isotropic[:, :1] * torch.ones(10)) == pytest.approx(1, rel=1e-6)
+    assert participation_ratio(torch.ones(50, 10)) == 0
+    assert participation_ratio(isotropic + 100) == pytest.approx(10, rel=0.01)

@@ -1,0 +1,54 @@
+"""What all rules share: the validated screen, its files, its wildcards."""
+
+from snakemake.exceptions import WorkflowError
+
+from dssl import __version__ as VERSION
+from dssl.errors import DsslError
+from dssl.plan import folds, locate, molecule_table, plate_tables, step_folder, wildcard
+from dssl.settings.screen import parse_screen
+
+try:
+    SCREEN = parse_screen(config, "the screen's configuration")
+    TABLES = {name: str(path) for name, path in plate_tables(SCREEN).items()}
+except DsslError as error:
+    raise WorkflowError(str(error))
+
+OUT = f"results/{SCREEN.screen}"
+MOLECULES = str(molecule_table(SCREEN))
+PLATE_LIST = str(locate(SCREEN, SCREEN.plates.plate_list)) if SCREEN.plates.plate_list else None
+ANNOTATION = (
+    str(locate(SCREEN, SCREEN.plates.features.annotation))
+    if SCREEN.plates.features.annotation
+    else None
+)
+FOLDS = folds(SCREEN)
+TEST_FOLDS = folds(SCREEN, with_full=False)
+BETAS = [wildcard(value) for value in SCREEN.sweep.beta]
+LAMS = [wildcard(value) for value in SCREEN.sweep.lam]
+SEEDS = SCREEN.sweep.seed
+
+SHARED = "fold~{fold}/beta~{beta}/seed~{seed}"
+SPECIFIC = "fold~{fold}/beta~{beta}/lambda~{lam}/seed~{seed}"
+
+
+wildcard_constraints:
+    table=r"[^/]+",
+    fold=r"\d+|full",
+    beta=r"[0-9.e+-]+",
+    lam=r"[0-9.e+-]+",
+    seed=r"\d+",
+
+
+def section(step):
+    """Settings of one step as canonical JSON, with every default written out."""
+    return getattr(SCREEN, step).to_json()
+
+
+def option(name, path):
+    """An option of a command, or nothing when the screen has no such file."""
+    return f"{name} {path}" if path else ""
+
+
+def gigabytes(input_files, factor, least=2):
+    """Memory in MB: `factor` times the size of what is read, at least `least` GB, more at every retry."""
+    return lambda wildcards, input, attempt: int(max(least * 1000, factor * input.size_mb) * attempt)

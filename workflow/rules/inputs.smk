@@ -1,0 +1,48 @@
+"""Simulated and fetched screens."""
+
+if SCREEN.simulate_screen:
+
+    rule simulate_screen:
+        output:
+            molecules=f"{OUT}/simulate_screen/molecules.tsv",
+            plates=expand(f"{OUT}/simulate_screen/plates/{{table}}.csv.gz", table=TABLES),
+            truth_wells=f"{OUT}/simulate_screen/truth_wells.tsv",
+            truth_compounds=f"{OUT}/simulate_screen/truth_compounds.tsv",
+            provenance=f"{OUT}/simulate_screen/provenance.json",
+        params:
+            settings=section("simulate_screen"),
+            version=VERSION,
+        log:
+            f"logs/{SCREEN.screen}/simulate_screen.log",
+        benchmark:
+            f"logs/{SCREEN.screen}/simulate_screen.benchmark.tsv"
+        resources:
+            mem_mb=2000,
+            runtime=10,
+        shell:
+            "dssl simulate_screen --settings {params.settings:q} --molecules {output.molecules} "
+            "--plates {output.plates} --truth-wells {output.truth_wells} "
+            "--truth-compounds {output.truth_compounds} --provenance {output.provenance} 2> {log}"
+
+
+if SCREEN.fetch_screen:
+
+    rule fetch_screen:
+        output:
+            file=f"{OUT}/fetch_screen/{{file}}",
+            provenance=f"{OUT}/fetch_screen/provenance/{{file}}.json",
+        params:
+            settings=section("fetch_screen"),
+            version=VERSION,
+        wildcard_constraints:
+            file="|".join(map(re.escape, SCREEN.fetch_screen.files)),
+        log:
+            f"logs/{SCREEN.screen}/fetch_screen/{{file}}.log",
+        benchmark:
+            f"logs/{SCREEN.screen}/fetch_screen/{{file}}.benchmark.tsv"
+        resources:
+            mem_mb=1000,
+            runtime=60,
+        shell:
+            "dssl fetch_screen --settings {params.settings:q} --file {output.file} "
+            "--provenance {output.provenance} 2> {log}"

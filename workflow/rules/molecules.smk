@@ -1,0 +1,52 @@
+"""SMILES to features."""
+
+
+rule standardize_molecules:
+    input:
+        table=MOLECULES,
+    output:
+        molecules=f"{OUT}/standardize_molecules/molecules.tsv",
+        aliases=f"{OUT}/standardize_molecules/aliases.tsv",
+        rejected=f"{OUT}/standardize_molecules/rejected.tsv",
+        merged=f"{OUT}/standardize_molecules/merged.tsv",
+        provenance=f"{OUT}/standardize_molecules/provenance.json",
+    params:
+        settings=section("standardize_molecules"),
+        columns=section("molecules"),
+        version=VERSION,
+    log:
+        f"logs/{SCREEN.screen}/standardize_molecules.log",
+    benchmark:
+        f"logs/{SCREEN.screen}/standardize_molecules.benchmark.tsv"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    shell:
+        "dssl standardize_molecules --settings {params.settings:q} --columns {params.columns:q} "
+        "--table {input.table} --molecules {output.molecules} --aliases {output.aliases} "
+        "--rejected {output.rejected} --merged {output.merged} --threads {threads} "
+        "--provenance {output.provenance} 2> {log}"
+
+
+rule featurize_molecules:
+    input:
+        molecules=rules.standardize_molecules.output.molecules,
+    output:
+        features=f"{OUT}/featurize_molecules/features.h5ad",
+        provenance=f"{OUT}/featurize_molecules/provenance.json",
+    params:
+        settings=section("featurize_molecules"),
+        version=VERSION,
+    log:
+        f"logs/{SCREEN.screen}/featurize_molecules.log",
+    benchmark:
+        f"logs/{SCREEN.screen}/featurize_molecules.benchmark.tsv"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    shell:
+        "dssl featurize_molecules --settings {params.settings:q} --molecules {input.molecules} "
+        "--features {output.features} --threads {threads} "
+        "--provenance {output.provenance} 2> {log}"
