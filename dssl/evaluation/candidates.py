@@ -29,3 +29,31 @@ def candidate_counts(similarity: Floats, item_compound: NDArray[np.int64], allow
         n_hits=n_hits,
         n_equal_hits=n_equal_hits,
     )
+
+
+def target_counts(similarity: Floats, item_compound: NDArray[np.int64], library: Mask) -> TieCounts:
+    """Counts as if each query were made for each compound in turn, ranked in that compound's library.
+
+    Parameters
+    ----------
+    similarity : (q, n) scores.
+    item_compound : (n,) compound of each item.
+    library : (compounds, n) items of each compound's library, its own items among them.
+
+    Returns
+    -------
+    TieCounts
+        Arrays (queries, compounds).
+    """
+    shape = (len(similarity), len(library))
+    counts = TieCounts(*(np.empty(shape, dtype=np.int64) for _ in TieCounts._fields))
+    for compound, inside in enumerate(library):
+        own = item_compound == compound
+        hits, others = similarity[:, own], similarity[:, inside & ~own]
+        best = hits.max(axis=1, keepdims=True)
+        counts.n_greater[:, compound] = (others > best).sum(axis=1)
+        counts.n_equal[:, compound] = (others == best).sum(axis=1)
+        counts.n_equal_hits[:, compound] = (hits == best).sum(axis=1)
+        counts.n_items[:, compound] = others.shape[1] + 1
+        counts.n_hits[:, compound] = hits.shape[1]
+    return counts

@@ -60,7 +60,8 @@ def permuted_pairings(
     Where libraries do not overlap (plates with their own compounds), compounds are shuffled inside each. Where they
     overlap in part, images are swapped at random as long as both stay inside their libraries, starting from a common
     pairing that was itself reached from the observed one by the same moves in reverse order, so that the observed
-    pairing and the drawn ones are exchangeable (Besag and Clifford, Biometrika 1989).
+    pairing and the drawn ones are exchangeable (Besag and Clifford, Biometrika 1989). Where hardly any other
+    pairing fits (every compound on batches of its own choice), the p-value is conservative.
     """
     identity = np.arange(n_compounds)
     if candidate is None or candidate.all():
@@ -73,6 +74,14 @@ def permuted_pairings(
             drawn[:, rows] = rng.permuted(drawn[:, rows], axis=1)
         return drawn
     return _swapped(n_permutations, candidate, rng)
+
+
+def is_closed(library: Mask, candidate: Mask) -> bool:
+    """Whether compounds that are candidates for each other, over any number of steps, have the same library."""
+    n_blocks, block = connected_components(candidate | candidate.T, directed=False)
+    first = np.full(n_blocks, len(block))
+    np.minimum.at(first, block, np.arange(len(block)))
+    return bool((library == library[first[block]]).all())
 
 
 def _swapped(n_permutations: int, candidate: Mask, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -10,8 +10,8 @@ from scipy.sparse import csr_matrix
 
 from dssl import keys
 from dssl.errors import PairingError, first_few
-from dssl.evaluation.candidates import candidate_counts
-from dssl.evaluation.libraries import BATCH, LIBRARIES, WHOLE, as_sets, incidence, permuted_pairings
+from dssl.evaluation.candidates import candidate_counts, target_counts
+from dssl.evaluation.libraries import BATCH, LIBRARIES, WHOLE, as_sets, incidence, is_closed, permuted_pairings
 from dssl.evaluation.ranks import (
     METRICS,
     Floats,
@@ -197,7 +197,13 @@ def _score_side(
     labels: dict[str, str],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     n = len(ids)
-    pairings = permuted_pairings(n_permutations, n, _candidates(query, item, n, library), rng)
+    candidate = _candidates(query, item, n, library)
+    pairings = permuted_pairings(n_permutations, n, candidate, rng)
+    own_library = None
+    if candidate is not None and labels["direction"] == MOLECULE_TO_PHENOTYPE:
+        # batches belong to profiles: a molecule that takes another's place is ranked in that one's library
+        shared = (query.batches @ item.batches.T).toarray() > 0
+        own_library = None if is_closed(shared, candidate) else shared
     n_queries = np.bincount(query.compound, minlength=n)
     totals = np.zeros((n_permutations, len(METRICS)))
     scored = []
@@ -206,7 +212,10 @@ def _score_side(
         scored.append(
             score_queries(similarity, ids[compounds], ids[item.compound], allowed, query.names[chunk], **labels)
         )
-        counts = candidate_counts(similarity, item.compound, allowed)
+        if own_library is None:
+            counts = candidate_counts(similarity, item.compound, allowed)
+        else:
+            counts = target_counts(similarity, item.compound, own_library)
         values = expected_metrics(TieCounts(*(np.broadcast_to(count, counts.n_hits.shape) for count in counts)))
         for column, name in enumerate(METRICS):
             weighted = values[name] / n_queries[compounds][:, None]

@@ -1,10 +1,10 @@
 """Fold columns of paired data."""
 
 from dssl import keys
-from dssl.pairs.frames import storable
 from dssl.pairs.leakage import check_no_leakage
-from dssl.pairs.pairing import Pairs, as_mudata
+from dssl.pairs.pairing import Pairs
 from dssl.pairs.splits import assign_folds, require_column
+from dssl.pairs.storage import as_mudata, storable
 from dssl.settings.preparation import PairAndSplitSettings
 
 

@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass
 
-import mudata
 import numpy as np
 import pandas as pd
 from anndata import AnnData
@@ -13,8 +12,8 @@ from scipy import sparse
 
 from dssl import keys
 from dssl.errors import PairingError, TableError, first_few
-from dssl.pairs.frames import storable
 from dssl.pairs.splits import assign_groups, present_values, require_column, require_enough_groups
+from dssl.pairs.storage import as_mudata, storable
 from dssl.settings.preparation import PairAndSplitSettings
 
 LOGGER = logging.getLogger(__name__)
@@ -83,24 +82,19 @@ def pair(profiles: AnnData, features: AnnData, aliases: pd.DataFrame, settings: 
         repeated = _repeated(require_column(features.obs, settings.one_per, "one_per"), mapped[reasons == ""])
         excluded_compounds = pd.concat([excluded_compounds, repeated.rename_axis(keys.COMPOUND_ID).reset_index()])
         is_repeated = (reasons == "") & mapped.isin(repeated.index)
-        reasons[is_repeated] = "compound left out: " + mapped[is_repeated].map(repeated)
+        reasons[is_repeated] = mapped[is_repeated].map(lambda one: f"compound left out: {repeated[one]}")
     used = (reasons == "").to_numpy()
     paired = features.obs_names.isin(mapped[used])
     molecules = features.obs[paired].copy()
     molecules[keys.GROUP] = assign_groups(molecules, settings)
     require_enough_groups(molecules[keys.GROUP], settings)
-    treated = wells[used].assign(**{keys.COMPOUND_ID: mapped[used], keys.TREATMENT: _treatments(wells, mapped)[used]})
+    treatments = _treatments(mapped[used], wells[keys.DOSE_UM][used])
+    treated = wells[used].assign(**{keys.COMPOUND_ID: mapped[used], keys.TREATMENT: treatments})
     excluded_wells = _excluded_wells(wells, found, reasons)
     _log_counts(excluded_wells, excluded_compounds, int(used.sum()), len(molecules))
     phenotype = AnnData(_dense(profiles[used].X), obs=storable(treated), var=storable(profiles.var))
     molecule = AnnData(_sparse(features[paired].X), obs=storable(molecules), var=storable(features.var))
     return Pairs(as_mudata(phenotype, molecule), excluded_wells, excluded_compounds.reset_index(drop=True))
-
-
-def as_mudata(phenotype: AnnData, molecule: AnnData) -> MuData:
-    """Put both modalities into one MuData that keeps obs and var in the modalities only, not in copies of them."""
-    with mudata.set_options(pull_on_update=False):
-        return MuData({keys.PHENOTYPE: phenotype, keys.MOLECULE: molecule})
 
 
 def _map_ids(found: pd.Series, aliases: pd.DataFrame, features: AnnData) -> pd.Series:
@@ -129,7 +123,7 @@ def _reasons(wells: pd.DataFrame, found: pd.Series, mapped: pd.Series, settings:
         flagged = wells[flag].to_numpy(dtype=bool)
         reasons[flagged] = reasons[flagged].map(lambda text, flag=flag: f"{text}, {flag}" if text else flag)
     unknown = found.notna() & mapped.isna()
-    reasons[unknown] = "compound " + found[unknown].map(repr) + " is not among the molecules"
+    reasons[unknown] = found[unknown].map(lambda one: f"compound {one!r} is not among the molecules")
     reasons[found.isna()] = "no compound id"
     reasons[wells[keys.IS_CONTROL].to_numpy(dtype=bool)] = "control"
     return reasons
@@ -148,7 +142,7 @@ def _nothing_paired(reasons: pd.Series, found: pd.Series, aliases: pd.DataFrame)
 
 def _kinds(reasons: pd.Series) -> pd.Series:
     """Reasons without the names in them, for counting."""
-    kinds = reasons.str.replace(r"^compound '.*' is not", "compound is not", regex=True)
+    kinds = reasons.astype(str).str.replace(r"^compound .* is not among", "compound is not among", regex=True)
     return kinds.str.replace(r"(same .+?) as .*", r"\1 as another", regex=True)
 
 
@@ -171,9 +165,9 @@ def _repeated(column: pd.Series, compounds_of_wells: pd.Series) -> pd.Series:
     return pd.Series([f"same {column.name} as {compound}" for compound in later], index=later.index, name="reason")
 
 
-def _treatments(wells: pd.DataFrame, mapped: pd.Series) -> pd.Series:
-    doses = wells[keys.DOSE_UM].map(lambda dose: f"@{dose:g}uM", na_action="ignore")
-    return mapped.add(doses.astype(object).fillna(""))
+def _treatments(compounds: pd.Series, doses_um: pd.Series) -> pd.Series:
+    doses = doses_um.map(lambda dose: f"@{dose:g}uM", na_action="ignore")
+    return compounds.add(doses.astype(object).fillna(""))
 
 
 def _excluded_wells(wells: pd.DataFrame, found: pd.Series, reasons: pd.Series) -> pd.DataFrame:

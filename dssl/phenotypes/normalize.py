@@ -4,7 +4,6 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from anndata import AnnData
 
 from dssl.errors import TableError
@@ -157,8 +156,3 @@ def _centre_and_scale(reference: Array, settings: NormalizePlateSettings) -> tup
         mad = MAD_TO_STD * nan_mad(reference, centre)
         scale = np.where(mad < smallest, std, mad)
     return centre, np.where(scale < smallest, np.nan, scale)
-
-
-def controls_used(obs_flags: npt.NDArray[np.bool_], is_control: Flags) -> Flags:
-    """Controls without any flag: wells x flags, wells -> wells."""
-    return is_control & ~obs_flags.any(axis=1)

@@ -52,6 +52,11 @@ def flag_outliers(z: npt.NDArray[np.float64], is_control: Flags, outlier_z: floa
     return outlier
 
 
+def is_flagged(obs: pd.DataFrame) -> Flags:
+    """Wells with any of the three quality flags."""
+    return obs[list(QC_FLAGS)].to_numpy(dtype=bool).any(axis=1)
+
+
 def plate_quality(adata: AnnData) -> pd.DataFrame:
     """One row of figures for each plate of normalised wells.
 
@@ -75,7 +80,7 @@ def _plate_figures(adata: AnnData, plate: str, rows: npt.NDArray[np.intp]) -> di
     values = np.asarray(adata.X[rows], dtype=np.float64)
     missing = np.isnan(values)
     controls = obs[IS_CONTROL].to_numpy(dtype=bool)
-    flagged = obs[list(QC_FLAGS)].to_numpy(dtype=bool).any(axis=1)
+    flagged = is_flagged(obs)
     figures: dict[str, object] = {
         PLATE: plate,
         BATCH: ", ".join(dict.fromkeys(obs[BATCH].astype(str))),
@@ -90,7 +95,9 @@ def _plate_figures(adata: AnnData, plate: str, rows: npt.NDArray[np.intp]) -> di
     }
     kinds = {"control": values[controls & ~flagged], "treated": values[~controls & ~flagged]}
     figures |= {f"{kind}_correlation": median_correlation(block) for kind, block in kinds.items()}
-    figures |= {f"{kind}_magnitude": float(nan_median(np.abs(block).reshape(-1, 1))[0]) for kind, block in kinds.items()}
+    figures |= {
+        f"{kind}_magnitude": float(nan_median(np.abs(block).reshape(-1, 1))[0]) for kind, block in kinds.items()
+    }
     counts = obs[CELL_COUNT].to_numpy(dtype=np.float64) if CELL_COUNT in obs else np.full(len(rows), np.nan)
     for kind, wells in (("control", controls & ~flagged), ("treated", ~controls & ~flagged)):
         figures[f"{kind}_cell_count"] = float(nan_median(counts[wells, None])[0])

@@ -49,10 +49,7 @@ def read_plate_table(frame: pd.DataFrame, plates: PlateTableSettings, source: st
         dose or cell count is negative, no well is a control, or a well occurs twice.
     """
     resolved = resolve_columns([str(column) for column in frame.columns], plates, source)
-    if frame.empty:
-        raise TableError(f"{source}: the table has no rows; remove it from plates.tables")
-    frame = frame.reset_index(drop=True)
-    obs = _describe_wells(frame, plates, source)
+    obs = describe_wells(frame, plates, source)
     values = _feature_values(frame, resolved.features, source)
     logger.info(
         "%s: %d wells on %d plates (%d controls), %d features",
@@ -83,7 +80,17 @@ def add_listed_columns(frame: pd.DataFrame, listed: Mapping[str, object], source
     return pd.concat([frame, added], axis=1)
 
 
-def _describe_wells(frame: pd.DataFrame, plates: PlateTableSettings, source: str) -> pd.DataFrame:
+def describe_wells(frame: pd.DataFrame, plates: PlateTableSettings, source: str) -> pd.DataFrame:
+    """The obs of `read_plate_table`, for which the table needs no feature columns.
+
+    Raises
+    ------
+    TableError
+        As `read_plate_table`, except for what concerns features. The columns have to be there (`resolve_columns`).
+    """
+    if frame.empty:
+        raise TableError(f"{source}: the table has no rows; remove it from plates.tables")
+    frame = frame.reset_index(drop=True)
     named = plates.columns
     stem = stem_of(Path(source))
     plate = _required_text(frame, named.plate, "plate", source) if named.plate else stem

@@ -88,14 +88,14 @@ def load_state(path: Path) -> PreprocessingState:
 
 def _pack_phenotype(state: PhenotypeState) -> tuple[Arrays, Text]:
     arrays: Arrays = {f"phenotype.{name}": getattr(state, name) for name in PHENOTYPE_ARRAYS}
-    arrays["phenotype.clip"] = np.array(state.clip)
+    arrays["phenotype.clip"] = np.array([state.clip])
     return arrays, {"names": state.names, "dropped": _pack_dropped(state.dropped)}
 
 
 def _unpack_phenotype(arrays: Arrays, text: Text) -> PhenotypeState:
     return PhenotypeState(
         names=tuple(text["names"]),
-        clip=float(arrays["phenotype.clip"]),
+        clip=float(arrays["phenotype.clip"].item()),
         dropped=_unpack_dropped(text["dropped"]),
         **{name: arrays[f"phenotype.{name}"] for name in PHENOTYPE_ARRAYS},
     )
@@ -112,7 +112,7 @@ def _pack_molecule(state: MoleculeState) -> tuple[Arrays, Text]:
     arrays: Arrays = {
         "molecule.descriptor_mean": state.scaling.mean,
         "molecule.descriptor_std": state.scaling.std,
-        "molecule.descriptor_clip": np.array(state.scaling.clip),
+        "molecule.descriptor_clip": np.array([state.scaling.clip]),
     }
     if state.kernel is not None:
         text["blocks"] = state.kernel.blocks
@@ -121,7 +121,7 @@ def _pack_molecule(state: MoleculeState) -> tuple[Arrays, Text]:
             "molecule.counts_columns": state.kernel.counts.indices.astype(np.int64),
             "molecule.counts_starts": state.kernel.counts.indptr.astype(np.int64),
             "molecule.training_descriptors": state.kernel.descriptors,
-            "molecule.length_scale": np.array(state.kernel.length_scale),
+            "molecule.length_scale": np.array([state.kernel.length_scale]),
             "molecule.column_mean": state.kernel.column_mean,
             "molecule.projection": state.kernel.projection,
         }
@@ -133,7 +133,7 @@ def _unpack_molecule(arrays: Arrays, text: Text) -> MoleculeState:
         names=tuple(text["descriptors"]),
         mean=arrays["molecule.descriptor_mean"],
         std=arrays["molecule.descriptor_std"],
-        clip=float(arrays["molecule.descriptor_clip"]),
+        clip=float(arrays["molecule.descriptor_clip"].item()),
     )
     return MoleculeState(
         count_names=tuple(text["count_names"]),
@@ -151,7 +151,7 @@ def _unpack_kernel(arrays: Arrays, blocks: tuple[str, ...]) -> KernelComponents:
         counts=sparse.csr_matrix(parts, shape=(len(column_mean), len(blocks))),
         blocks=blocks,
         descriptors=arrays["molecule.training_descriptors"],
-        length_scale=float(arrays["molecule.length_scale"]),
+        length_scale=float(arrays["molecule.length_scale"].item()),
         column_mean=column_mean,
         projection=arrays["molecule.projection"],
     )

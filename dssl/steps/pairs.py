@@ -20,20 +20,14 @@ def pair_and_split(
     excluded_compounds: Output,
 ) -> None:
     """Pair profiles with molecules and assign compounds to folds; fail when anything leaks."""
-    from dssl.pairs.leakage import check_no_leakage
+    from dssl.pairs.folds import add_folds
     from dssl.pairs.pairing import pair
-    from dssl.pairs.splits import assign_folds, assign_groups
 
     names = read_table(aliases, text_columns=["input_id", "compound_id"])
-    paired = pair(read_anndata(profiles), read_anndata(features), names, settings)
-    molecules = paired.mdata.mod[keys.MOLECULE].obs
-    groups = assign_groups(molecules, settings)
-    assigned = assign_folds(groups, molecules, settings)
-    check_no_leakage(assigned, molecules, settings)
-    molecules[keys.GROUP] = groups
-    for column in assigned:
-        molecules[column] = assigned[column]
-    write_table(folds, assigned.assign(**{keys.GROUP: groups}).rename_axis(keys.COMPOUND_ID).reset_index())
+    paired = add_folds(pair(read_anndata(profiles), read_anndata(features), names, settings), settings)
+    obs = paired.mdata[keys.MOLECULE].obs
+    shown = [keys.GROUP, *(column for column in obs.columns if column.startswith(keys.fold_column("")))]
+    write_table(folds, obs[shown].rename_axis(keys.COMPOUND_ID).reset_index())
     write_table(excluded_wells, paired.excluded_wells)
     write_table(excluded_compounds, paired.excluded_compounds)
     write_mudata(pairs, paired.mdata, stamp("pair_and_split", settings.model_dump(mode="json")))
@@ -44,18 +38,17 @@ def fit_preprocessing(
     *, settings: FitPreprocessingSettings, pairs: Input, fold: str, state: Output, inputs: Output
 ) -> None:
     """Fit selection, scaling, whitening and molecular kernels on the fold's training rows; apply them to all rows."""
+    from dssl.pairs.rows import training_rows
     from dssl.preprocessing.molecule import apply_molecule, fit_molecule
     from dssl.preprocessing.phenotype import apply_phenotype, fit_phenotype
     from dssl.preprocessing.state import save_state
-    from dssl.steps.arrays import inputs_mudata, split_of_rows
+    from dssl.steps.arrays import inputs_mudata
 
     mdata = read_mudata(pairs)
-    wells, molecules = mdata.mod[keys.PHENOTYPE], mdata.mod[keys.MOLECULE]
-    train = split_of_rows(mdata, fold) == keys.TRAIN
-    train_molecules = (molecules.obs[keys.fold_column(fold)] == keys.TRAIN).to_numpy()
-    names = list(wells.var_names)
-    phenotype = fit_phenotype(wells.X[train], names, settings.phenotype)
-    molecule = fit_molecule(molecules.X[train_molecules], molecules.var, settings.molecule)
+    wells, molecules = mdata[keys.PHENOTYPE], mdata[keys.MOLECULE]
+    train, names = training_rows(mdata, fold), list(wells.var_names)
+    phenotype = fit_phenotype(wells.X[train.phenotype], names, settings.phenotype)
+    molecule = fit_molecule(molecules.X[train.molecule], molecules.var, settings.molecule)
     record = stamp("fit_preprocessing", {"fold": fold, "settings": settings.model_dump(mode="json")})
     save_state(state, phenotype, molecule, record)
     prepared = inputs_mudata(

@@ -47,7 +47,7 @@ def train_shared(
     Returns
     -------
     SharedModel
-        With the weights of the lowest validation contrastive loss, in evaluation mode.
+        With the weights of the lowest validation loss (contrastive + beta * KL), in evaluation mode.
     list of dict
         One record per epoch.
     dict
@@ -95,13 +95,13 @@ def train_shared(
 
 
 def validate_shared(model: SharedModel, data: TrainingData, beta: float) -> Record:
-    """Contrastive loss (the "loss" of early stopping), KL and retrieval of mean codes from pooled, unperturbed inputs.
+    """Terms of step 1 and retrieval, of mean codes from pooled, unperturbed inputs.
 
-    The KL is left out of "loss", so that runs with different beta stop by the same measure.
+    "loss" (early stopping) is the whole objective: the contrastive loss alone is lowest before the KL has taken effect,
+    so that stopping by it would give back what beta is there to remove.
     """
     terms = shared_loss(model, data.pooled, data.molecule, beta, None)
     record: Record = {name: float(value) for name, value in terms.items()}
-    record["loss"] = record["contrastive"]
     if not math.isfinite(record["loss"]):
         return record
     phenotype, molecule = model.code(PHENOTYPE, data.pooled), model.code(MOLECULE, data.molecule)

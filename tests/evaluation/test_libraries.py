@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dssl.evaluation.libraries import permuted_pairings, shares_batch
+from dssl.evaluation.libraries import is_closed, permuted_pairings, shares_batch
 
 batch_sets = st.lists(st.frozensets(st.sampled_from("abcd"), max_size=3), min_size=1, max_size=6)
 
@@ -53,3 +53,9 @@ def test_same_seed_same_permutations():
     a, b = (permuted_pairings(50, 6, None, np.random.default_rng(3)) for _ in range(2))
     assert (a == b).all()
     assert (a != permuted_pairings(50, 6, None, np.random.default_rng(4))).any()
+
+
+def test_libraries_are_closed_when_they_do_not_overlap_in_part():
+    for sets, closed in (("aab", True), ([{"a", "b"}, {"a", "b"}, {"c"}], True), ([{"a"}, {"a", "b"}, {"b"}], False)):
+        shared = shares_batch(sets, sets)
+        assert is_closed(shared, shared) is closed

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dssl.errors import PairingError
-from dssl.evaluation.candidates import candidate_counts
+from dssl.evaluation.candidates import candidate_counts, target_counts
 from dssl.evaluation.libraries import LIBRARIES
 from dssl.evaluation.ranks import METRICS, chance, expected_metrics, tie_counts
 from dssl.evaluation.retrieval import DIRECTIONS, evaluate_embedding, retrieval_metrics, score_queries
@@ -115,6 +115,28 @@ def test_candidates_equal_declaring_each_compound_the_right_one(seed):
                 continue
             truth = tie_counts(similarity[[q]], (compound == c)[None], inside[[q]])
             assert [int(np.broadcast_to(v, (3, 5))[q, c]) for v in found] == [int(v[0]) for v in truth]
+
+
+@given(st.integers(0, 10_000))
+def test_targets_equal_ranking_in_each_compounds_library(seed):
+    rng = np.random.default_rng(seed)
+    compound = np.concatenate([np.arange(4), rng.integers(0, 4, size=5)])
+    similarity = rng.integers(0, 4, size=(3, 9)).astype(float)
+    library = (rng.random((4, 9)) < 0.5) | (compound == np.arange(4)[:, None])
+    found = target_counts(similarity, compound, library)
+    for c in range(4):
+        truth = tie_counts(similarity, np.tile(compound == c, (3, 1)), np.tile(library[c], (3, 1)))
+        for values, expected in zip(found, truth, strict=True):
+            assert values[:, c].tolist() == expected.tolist()
+
+
+def test_null_of_overlapping_batches_starts_at_the_observed_scores(monkeypatch):
+    inputs = screen(np.random.default_rng(9))
+    monkeypatch.setattr("dssl.evaluation.retrieval.permuted_pairings", lambda *_: np.arange(12)[None])
+    found = evaluate(*inputs, n_permutations=1)
+    keys, names = ["direction", "library"], list(METRICS)
+    observed = found.queries.groupby([*keys, "compound_id"])[names].mean().groupby(keys).mean()
+    np.testing.assert_allclose(found.null.set_index(keys)[names].sort_index(), observed.sort_index(), atol=1e-12)
 
 
 def test_null_equals_scoring_relabelled_molecules(monkeypatch):

@@ -94,6 +94,24 @@ def test_null_p_values_are_uniform():
     assert 0.01 < (table["p_value"] <= 0.05).mean() < 0.1
 
 
+def test_null_p_values_are_not_too_small_where_libraries_overlap_in_part():
+    rng = np.random.default_rng(11)
+    p_values = []
+    for _ in range(80):
+        ids, wells = [f"c{i}" for i in range(15)], 3
+        obs = pd.DataFrame({"compound_id": np.repeat(ids, wells), "batch": rng.choice(list("pqrstu"), 15 * wells)})
+        scores = evaluate_embedding(
+            rng.normal(size=(45, 4)), obs, rng.normal(size=(15, 4)), ids, "well",
+            method="m", fold="0", n_permutations=49, rng=rng, libraries=["batch"],
+        )  # fmt: skip
+        p_values.append(summarize(scores.queries, scores.null, 100, rng).query("fold == 'all'"))
+    table = pd.concat(p_values).set_index(["direction", "metric"])["p_value"].sort_index()
+    for name in ("top_1", "mrr", "mean_normalized_rank"):
+        assert stats.kstest(table[("molecule_to_phenotype", name)], "uniform", alternative="greater").pvalue > 0.005
+        assert stats.kstest(table[("phenotype_to_molecule", name)], "uniform", alternative="greater").pvalue > 0.005
+    assert table[("molecule_to_phenotype", "mrr")].median() < 0.7
+
+
 def test_same_seed_same_table():
     a, b = (
         summarize(*embedding(np.random.default_rng(6), 1.0), 100, np.random.default_rng(7)) for _ in range(2)

@@ -48,10 +48,10 @@ def trained(planted):
     train, validation, held_out = planted(600, 2, 0), planted(100, 2, 1), planted(400, 2, 2)
     optimizer = OptimizerSettings(epochs=40, batch_size=200, learning_rate=3e-3, patience=None)
     encoder = EncoderSettings(hidden_sizes=[64], dropout=0.0)
-    views = ViewSettings(phenotype_noise=0.05, molecule_dropout=0.05)
+    views = ViewSettings(phenotype_noise=0.3, molecule_noise=0.3)
     code = CodeSettings(size=16)
     first = TrainSharedSettings(encoder=encoder, code=code, views=views, optimizer=optimizer)
-    shared, _, metrics = train_shared(train.data, validation.data, first, 0.001, 0)
+    shared, _, metrics = train_shared(train.data, validation.data, first, 0.01, 0)
     before = {name: value.clone() for name, value in shared.state_dict().items()}
     second = TrainSpecificSettings(encoder=encoder, code=code, views=views, optimizer=optimizer)
     results = {lam: train_specific(shared, train.data, validation.data, second, lam, 0) for lam in (0.0, 10.0)}
@@ -66,7 +66,7 @@ def test_shared_factor_is_in_the_shared_code_of_both_modalities(trained) -> None
     held_out, _, _, metrics, _, codes = trained
     for modality in (PHENOTYPE, MOLECULE):
         assert r_squared(codes[0.0].shared[modality], held_out.shared) > 0.75
-        assert r_squared(codes[0.0].shared[modality], held_out.own[modality]) < 0.3
+        assert r_squared(codes[0.0].shared[modality], held_out.own[modality]) < 0.45
     # chance is 0.05 for 100 validation compounds
     assert metrics["mrr"] > 0.5
 
@@ -83,8 +83,8 @@ def test_penalty_takes_the_shared_factor_out_of_the_specific_code_without_collap
     held_out, _, _, _, results, codes = trained
     for modality in (PHENOTYPE, MOLECULE):
         left = {lam: r_squared(codes[lam].specific[modality], held_out.shared) for lam in codes}
-        assert left[10.0] < left[0.0] - 0.2
-        assert left[10.0] < r_squared(codes[10.0].shared[modality], held_out.shared) - 0.3
+        assert left[10.0] < left[0.0] - 0.4
+        assert left[10.0] < r_squared(codes[10.0].shared[modality], held_out.shared) - 0.5
         assert results[10.0][2][f"participation_ratio_{modality}"] > 2.5
         assert abs(results[10.0][2][f"dependence_{modality}"]) < results[0.0][2][f"dependence_{modality}"]
 
@@ -195,9 +195,12 @@ def test_encoding_refuses_what_does_not_fit(few, small_shared) -> None:
 def test_validation_sees_pooled_profiles_and_mean_codes(few, small_shared) -> None:
     model = train_shared(*few, small_shared, 0.001, 0)[0]
     with torch.no_grad():
-        first, again = validate_shared(model, few[1], 0.001), validate_shared(model, few[1], 0.5)
+        first, again = validate_shared(model, few[1], 0.5), validate_shared(model, few[1], 0.5)
+        cosines = model.code(PHENOTYPE, few[1].pooled) @ model.code(MOLECULE, few[1].molecule).T
     assert first == again
-    assert first["loss"] == first["contrastive"]
+    assert first["loss"] == pytest.approx(first["contrastive"] + 0.5 * first["kl"], rel=1e-5)
+    ranks = (cosines > cosines.diagonal()[:, None]).sum(1) + 1
+    assert first["mrr_phenotype_to_molecule"] == pytest.approx(float((1 / ranks).mean()), rel=1e-5)
 
 
 def test_deterministic_codes_train_without_kl_and_refuse_beta(few, small_shared) -> None:

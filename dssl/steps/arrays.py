@@ -1,0 +1,62 @@
+"""Arrays that several steps take out of the files, or put into them."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dssl import keys
+
+if TYPE_CHECKING:
+    from mudata import MuData
+
+    from dssl.training.data import TrainingData
+
+Floats = NDArray[np.float32]
+
+
+def inputs_mudata(mdata: "MuData", fold: str, phenotype: Floats, molecule: Floats) -> "MuData":
+    """Preprocessed inputs of a fold with the obs of the pairs and the role (obs["split"]) of every row."""
+    from anndata import AnnData
+
+    from dssl.pairs.pairing import as_mudata
+
+    molecules = mdata[keys.MOLECULE].obs
+    roles = molecules[keys.fold_column(fold)].astype(str)
+    kept = [column for column in molecules.columns if not column.startswith(keys.fold_column(""))]
+    molecule_obs = molecules[kept].assign(**{keys.SPLIT: roles})
+    wells = mdata[keys.PHENOTYPE].obs
+    well_obs = wells.assign(**{keys.SPLIT: wells[keys.COMPOUND_ID].astype(str).map(roles)})
+    return as_mudata(
+        AnnData(phenotype, obs=_categorical(well_obs), var=_numbered("component", phenotype.shape[1])),
+        AnnData(molecule, obs=_categorical(molecule_obs), var=_numbered("input", molecule.shape[1])),
+    )
+
+
+def _categorical(obs: pd.DataFrame) -> pd.DataFrame:
+    from dssl.pairs.frames import storable
+
+    return storable(obs)
+
+
+def _numbered(name: str, n: int) -> pd.DataFrame:
+    return pd.DataFrame(index=pd.Index([f"{name}_{number}" for number in range(1, n + 1)], dtype=object))
+
+
+def compound_rows(inputs: "MuData", role: str) -> tuple[Floats, NDArray[np.int64], Floats, list[str]]:
+    """Profiles, each profile's compound (row of the molecules), molecules and compound ids of one role."""
+    wells, molecules = inputs[keys.PHENOTYPE], inputs[keys.MOLECULE]
+    chosen = (molecules.obs[keys.SPLIT].astype(str) == role).to_numpy()
+    names = molecules.obs_names[chosen]
+    of_role = (wells.obs[keys.SPLIT].astype(str) == role).to_numpy()
+    compound = names.get_indexer(wells.obs[keys.COMPOUND_ID].astype(str)[of_role])
+    return wells.X[of_role], compound.astype(np.int64), molecules.X[chosen], list(names)
+
+
+def training_data(inputs: "MuData", role: str) -> "TrainingData":
+    """Tensors of the compounds of one role."""
+    from dssl.training.data import TrainingData
+
+    phenotype, compound, molecule, _ = compound_rows(inputs, role)
+    return TrainingData.from_arrays(phenotype, compound, molecule)

@@ -1,0 +1,117 @@
+"""Controls, held-out retrieval, and what each code knows."""
+
+import numpy as np
+import pandas as pd
+
+from dssl import keys
+from dssl.errors import ConfigError
+from dssl.io import read_anndata, read_json, read_mudata, read_table, write_anndata, write_json, write_table
+from dssl.provenance import stamp
+from dssl.settings.evaluation import EvaluateDisentanglementSettings, EvaluateRetrievalSettings
+from dssl.settings.learning import TrainBaselineSettings
+from dssl.steps.registry import Input, Inputs, OptionalInput, Output, step
+
+LEVELS = {"well": "wells", "treatment": "treatments", "compound": "compounds"}
+
+
+@step
+def train_baseline(
+    *, settings: TrainBaselineSettings, pairs: Input, inputs: Input, molecules: Output, tuning: Output
+) -> None:
+    """Predict every molecule's profile by the classical controls, tuned on validation compounds."""
+    from dssl.steps.baselines import predict_all
+
+    mdata = read_mudata(pairs)
+    predicted, tried = predict_all(mdata[keys.MOLECULE], read_mudata(inputs), settings)
+    write_table(tuning, tried)
+    write_anndata(molecules, predicted, stamp("train_baseline", settings.model_dump(mode="json")))
+
+
+@step
+def evaluate_retrieval(
+    *,
+    settings: EvaluateRetrievalSettings,
+    inputs: Input,
+    wells: Input,
+    treatments: Input,
+    compounds: Input,
+    molecules: Input,
+    baselines: Input,
+    fold: str,
+    queries: Output,
+    permutations: Output,
+) -> None:
+    """Rank held-out compounds by the model and by every control, in both directions and both libraries."""
+    from dssl.steps.retrieval import score_fold
+
+    embeddings = {"well": wells, "treatment": treatments, "compound": compounds}
+    scored, null = score_fold(
+        {level: read_anndata(path) for level, path in embeddings.items()},
+        read_anndata(molecules),
+        read_anndata(baselines),
+        fold,
+        settings,
+    )
+    write_table(queries, scored)
+    write_table(permutations, null)
+
+
+@step
+def evaluate_disentanglement(
+    *,
+    settings: EvaluateDisentanglementSettings,
+    treatments: Input,
+    compounds: Input,
+    wells: Input,
+    molecules: Input,
+    well_table: OptionalInput,
+    compound_table: OptionalInput,
+    fold: str,
+    probes: Output,
+    dependence: Output,
+) -> None:
+    """Probe held-out codes for every known column, and measure how the codes depend on each other."""
+    from dssl.steps.disentanglement import measure_dependence, probe_codes
+
+    rng = np.random.default_rng(settings.seed)
+    levels = {
+        name: read_anndata(path)
+        for name, path in {"well": wells, "compound": compounds, "molecule": molecules}.items()
+    }
+    extra = {
+        "well": None if well_table is None else read_table(well_table, text_columns=[keys.PLATE, keys.WELL]),
+        "compound": None if compound_table is None else read_table(compound_table, text_columns=[keys.COMPOUND_ID]),
+    }
+    found = probe_codes(levels, extra, settings, rng)
+    write_table(probes, found.assign(fold=fold))
+    write_table(dependence, measure_dependence(levels, settings, rng).assign(fold=fold))
+
+
+@step
+def summarize_folds(
+    *,
+    settings: EvaluateRetrievalSettings,
+    queries: Inputs,
+    permutations: Inputs,
+    probes: Inputs,
+    dependence: Inputs,
+    retrieval: Output,
+    comparisons: Output,
+    all_probes: Output,
+    all_dependence: Output,
+) -> None:
+    """Bring the folds together: retrieval with intervals and p-values, paired tests, probes, dependence."""
+    from dssl.evaluation.statistics import summarize
+    from dssl.steps.retrieval import compare_methods
+
+    rng = np.random.default_rng(settings.seed)
+    scored = pd.concat([read_table(path, text_columns=["fold"]) for path in queries], ignore_index=True)
+    null = pd.concat([read_table(path, text_columns=["fold"]) for path in permutations], ignore_index=True)
+    write_table(retrieval, summarize(scored, null, settings.n_bootstrap, rng))
+    write_table(comparisons, compare_methods(scored, settings, rng))
+    write_table(all_probes, _over_folds(probes, ["code", "column", "kind", "score_name"]))
+    write_table(all_dependence, _over_folds(dependence, ["code_a", "code_b", "measure"]))
+
+
+def _over_folds(paths: list, by: list[str]) -> pd.DataFrame:
+    return pd.concat([read_table(path, text_columns=["fold"]) for path in paths], ignore_index=True)

@@ -1,0 +1,159 @@
+"""The two steps of DisentangledSSL, the choice among the trained models, and their embeddings."""
+
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from dssl import keys
+from dssl.io import atomic_path, read_json, read_mudata, write_anndata, write_json, write_table, write_text
+from dssl.provenance import stamp
+from dssl.settings.learning import EmbedSettings, SelectModelSettings, TrainSharedSettings, TrainSpecificSettings
+from dssl.steps.arrays import training_data
+from dssl.steps.registry import Input, Inputs, Output, Outputs, step
+
+logger = logging.getLogger(__name__)
+Record = dict[str, float]
+
+
+def _log_epoch(epochs: int) -> Callable[[Record], None]:
+    def log(record: Record) -> None:
+        if "validation_loss" in record:
+            logger.info(
+                "epoch %d of %d: training loss %.4f, validation loss %.4f",
+                record["epoch"],
+                epochs,
+                record["train_loss"],
+                record["validation_loss"],
+            )
+
+    return log
+
+
+def _write_run(history: list[Record], metrics: Record, identity: dict[str, float], paths: tuple[Path, Path]) -> None:
+    write_text(paths[0], "".join(json.dumps(record, sort_keys=True, allow_nan=False) + "\n" for record in history))
+    write_json(paths[1], {**identity, **metrics})
+
+
+@step
+def train_shared(
+    *,
+    settings: TrainSharedSettings,
+    inputs: Input,
+    beta: float,
+    seed: int,
+    checkpoint: Path,
+    model: Output,
+    history: Output,
+    metrics: Output,
+) -> None:
+    """Step 1: train the shared codes; goes on from the checkpoint when there is one."""
+    from dssl.training.saved import save_model
+    from dssl.training.shared import train_shared as train
+
+    mdata = read_mudata(inputs)
+    trained, records, found = train(
+        training_data(mdata, keys.TRAIN),
+        training_data(mdata, keys.VALIDATION),
+        settings,
+        beta,
+        seed,
+        checkpoint,
+        _log_epoch(settings.optimizer.epochs),
+    )
+    identity = {"beta": beta, "seed": seed}
+    save_model(model, trained, None, {**identity, **stamp("train_shared", settings.model_dump(mode="json"))})
+    _write_run(records, found, identity, (history, metrics))
+
+
+@step
+def train_specific(
+    *,
+    settings: TrainSpecificSettings,
+    inputs: Input,
+    shared: Input,
+    lam: float,
+    seed: int,
+    checkpoint: Path,
+    model: Output,
+    history: Output,
+    metrics: Output,
+) -> None:
+    """Step 2: train the specific codes on the frozen shared ones; the written model holds both."""
+    from dssl.training.device import resolve_device
+    from dssl.training.saved import load_model, save_model
+    from dssl.training.specific import train_specific as train
+
+    mdata = read_mudata(inputs)
+    frozen, _, described = load_model(shared, resolve_device(settings.run))
+    trained, records, found = train(
+        frozen,
+        training_data(mdata, keys.TRAIN),
+        training_data(mdata, keys.VALIDATION),
+        settings,
+        lam,
+        seed,
+        checkpoint,
+        _log_epoch(settings.optimizer.epochs),
+    )
+    identity = {"beta": described["beta"], "lam": lam, "seed": seed}
+    save_model(model, frozen, trained, {**identity, **stamp("train_specific", settings.model_dump(mode="json"))})
+    _write_run(records, found, identity, (history, metrics))
+
+
+@step
+def select_model(
+    *,
+    settings: SelectModelSettings,
+    shared_metrics: Inputs,
+    specific_metrics: Inputs,
+    models: Inputs,
+    candidates: Output,
+    selected: Output,
+    selected_models: Outputs,
+) -> None:
+    """Choose beta and lambda on validation compounds, and keep the models of all seeds at that choice."""
+    from dssl.training.selection import choose
+
+    choice = choose([read_json(path) for path in shared_metrics], [read_json(path) for path in specific_metrics], settings)
+    identities = [read_json(path) for path in specific_metrics]
+    by_identity = {(found["beta"], found["lam"], found["seed"]): path for found, path in zip(identities, models, strict=True)}
+    for target in selected_models:
+        source = by_identity[choice.beta, choice.lam, int(target.stem.removeprefix("seed~"))]
+        with atomic_path(target) as temporary:
+            shutil.copyfile(source, temporary)
+    write_table(candidates, choice.candidates)
+    write_json(selected, {"beta": choice.beta, "lam": choice.lam, "reason": choice.reason})
+
+
+@step
+def embed(
+    *,
+    settings: EmbedSettings,
+    pairs: Input,
+    state: Input,
+    models: Inputs,
+    fold: str,
+    wells: Output,
+    treatments: Output,
+    compounds: Output,
+    molecules: Output,
+    tables: Outputs,
+) -> None:
+    """Write the codes of wells, treatments, compounds and molecules as AnnData and CSV."""
+    from dssl.steps.embeddings import embed_screen
+    from dssl.training.saved import load_model
+    from dssl.preprocessing.state import load_state
+
+    import torch
+
+    loaded = [load_model(path, torch.device("cpu"))[:2] for path in models]
+    embedded = embed_screen(read_mudata(pairs), load_state(state), loaded, fold, settings)
+    outputs = {"wells": wells, "treatments": treatments, "compounds": compounds, "molecules": molecules}
+    record = stamp("embed", {"fold": fold, "settings": settings.model_dump(mode="json")})
+    for path in tables:
+        adata = embedded[path.name.split(".")[0]]
+        write_table(path, adata.table())
+    for name, path in outputs.items():
+        write_anndata(path, embedded[name].adata, record)
