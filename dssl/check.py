@@ -52,7 +52,9 @@ def check_screen(screen: ScreenSettings) -> Checked:
         _describe_plates(pd.concat(wells), molecules, screen, result)
     if not result.errors:
         counts = job_counts(screen)
-        result.tables["jobs"] = pd.DataFrame({"step": [*counts, "all"], "jobs": [*counts.values(), sum(counts.values())]})
+        result.tables["jobs"] = pd.DataFrame(
+            {"step": [*counts, "all"], "jobs": [*counts.values(), sum(counts.values())]}
+        )
     return result
 
 

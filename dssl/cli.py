@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from dssl import __version__
+from dssl.commands import COMMANDS
 from dssl.errors import DsslError
 from dssl.io import write_json
 from dssl.provenance import provenance_record
 from dssl.settings.base import Settings
 from dssl.steps import all_steps
-from dssl.commands import COMMANDS
 from dssl.steps.registry import INPUT, OUTPUT, paths_of
 
 app = typer.Typer(
@@ -36,11 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     console = Console(stderr=True, soft_wrap=True)
     logging.basicConfig(
-        level=logging.INFO,
+        level=logging.WARNING,
         format="%(message)s",
         handlers=[RichHandler(console=console, show_path=False, markup=False)],
         force=True,
     )
+    logging.getLogger("dssl").setLevel(logging.INFO)
     try:
         app(args=repeat_options(given))
     except DsslError as error:
@@ -120,7 +121,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
 ) -> None:
     pass
 

@@ -97,7 +97,9 @@ class _Resuming:
         import requests
 
         have = self.partial.stat().st_size if self.partial.exists() else 0
-        headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"} if have else {"Accept-Encoding": "identity"}
+        headers = (
+            {"Range": f"bytes={have}-", "Accept-Encoding": "identity"} if have else {"Accept-Encoding": "identity"}
+        )
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
             complete = response.status_code == requests.codes.requested_range_not_satisfiable
             if not complete:

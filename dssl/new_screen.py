@@ -52,7 +52,7 @@ def describe_screen(tables: Sequence[Path], name: str) -> str:
     molecules = next((path for path in with_smiles if path not in plates), with_smiles[0] if with_smiles else None)
     return "\n".join(
         [
-            f"# Written by `dssl new-screen`. Lines with 'guess' were read off the tables: check them, then run",
+            "# Written by `dssl new-screen`. Lines with 'guess' were read off the tables: check them, then run",
             "# `dssl check` on this file. Every key is explained in config/README.md.",
             "",
             f"screen: {name}",
@@ -122,7 +122,9 @@ def _plate_lines(paths: list[Path], columns: Sequence[str]) -> list[str]:
 
 
 def _control_lines(path: Path, columns: Sequence[str]) -> list[str]:
-    candidates = [column for column in (_guess("control", columns), _identifier(columns), _guess("name", columns)) if column]
+    candidates = [
+        column for column in (_guess("control", columns), _identifier(columns), _guess("name", columns)) if column
+    ]
     for column in candidates:
         values = read_table(path, columns=[column])[column].dropna().astype(str).unique()
         found = [value for value in values if value.lower() in CONTROL_VALUES]
@@ -146,9 +148,7 @@ def _features(path: Path, columns: Sequence[str]) -> list[str]:
     numbers = [
         column
         for column in columns
-        if column not in described
-        and not column.startswith("Metadata_")
-        and pd.api.types.is_float_dtype(frame[column])
+        if column not in described and not column.startswith("Metadata_") and pd.api.types.is_float_dtype(frame[column])
     ]
     return numbers if len(numbers) >= 10 else []
 

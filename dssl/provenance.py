@@ -8,7 +8,18 @@ from typing import Any
 from dssl import __version__
 from dssl.io import sha256_of
 
-PACKAGES = ("anndata", "mudata", "numpy", "pandas", "pycytominer", "rdkit", "scikit-learn", "scipy", "torch", "umap-learn")
+PACKAGES = (
+    "anndata",
+    "mudata",
+    "numpy",
+    "pandas",
+    "pycytominer",
+    "rdkit",
+    "scikit-learn",
+    "scipy",
+    "torch",
+    "umap-learn",
+)
 
 
 def package_versions() -> dict[str, str]:

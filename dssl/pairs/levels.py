@@ -36,9 +36,7 @@ def pool(values: NDArray[np.float32], obs: pd.DataFrame, level: str) -> tuple[ND
     return (sums / counts[:, None]).astype(np.float32), _pooled_obs(obs, codes, pd.Index(names), counts)
 
 
-def _pooled_obs(
-    obs: pd.DataFrame, codes: NDArray[np.intp], names: pd.Index, counts: NDArray[np.int64]
-) -> pd.DataFrame:
+def _pooled_obs(obs: pd.DataFrame, codes: NDArray[np.intp], names: pd.Index, counts: NDArray[np.int64]) -> pd.DataFrame:
     grouped = obs.groupby(codes, sort=True)
     pooled = pd.DataFrame(index=pd.RangeIndex(len(names)))
     for column in obs.columns:

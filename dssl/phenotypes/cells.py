@@ -15,7 +15,8 @@ _WHOLE_NUMBER = re.compile(r"^(-?(?:0|[1-9]\d*))\.0+$")
 
 def cell_text(value: Any) -> str:
     """Text of one cell: stripped, "" where missing, whole numbers without a decimal point (a column of integers
-    with one missing cell is read as floats, and identifier 1.0 would no longer meet identifier 1)."""
+    with one missing cell is read as floats, and identifier 1.0 would no longer meet identifier 1).
+    """
     if value is None or value is pd.NA or value != value:
         return ""
     if isinstance(value, float | np.floating):

@@ -55,7 +55,10 @@ def _table(model: type[Settings], top: bool = False) -> str:
     plain = [(name, field) for name, field in model.model_fields.items() if _model_of(field.annotation) is None]
     rows = plain if top else list(_rows(model))
     lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
-    lines += [f"| `{key}` | {_type_text(field.annotation)} | {_default_text(field)} | {field.description} |" for key, field in rows]
+    lines += [
+        f"| `{key}` | {_type_text(field.annotation)} | {_default_text(field)} | {field.description} |"
+        for key, field in rows
+    ]
     return "\n".join(lines)
 
 

@@ -33,14 +33,14 @@ class ContrastiveSettings(Settings):
     """The contrastive loss between matching rows."""
 
     loss: Literal["infonce", "dcl", "siglip", "cwcl"] = Field("infonce", description="which contrastive loss")
-    temperature: float = Field(0.1, gt=0, description="similarities are divided by this")
+    temperature: float = Field(0.2, gt=0, description="similarities are divided by this")
     learn_temperature: bool = Field(False, description="train the logarithm of the temperature too")
 
 
 class OptimizerSettings(Settings):
     """AdamW and its schedule."""
 
-    epochs: int = Field(150, ge=1, description="passes over the training compounds")
+    epochs: int = Field(80, ge=1, description="passes over the training compounds")
     batch_size: int = Field(512, ge=2, description="compounds per minibatch (each once, so that no negative is false)")
     learning_rate: float = Field(1e-3, gt=0, description="highest learning rate")
     weight_decay: float = Field(0.1, ge=0, description="decoupled weight decay")
@@ -74,7 +74,7 @@ class ViewSettings(Settings):
     )
     dirichlet_alpha: float = Field(1.0, gt=0, description="concentration of the mixture weights")
     phenotype_noise: float = Field(0.5, ge=0, description="Gaussian noise, in units of each input's training std")
-    molecule_noise: float = Field(0.0, ge=0, description="Gaussian noise, in units of each input's training std")
+    molecule_noise: float = Field(0.5, ge=0, description="Gaussian noise, in units of each input's training std")
     phenotype_dropout: float = Field(0.0, ge=0, lt=1, description="share of inputs set to zero")
     molecule_dropout: float = Field(0.1, ge=0, lt=1, description="share of inputs set to zero")
     mixup_alpha: float | None = Field(
@@ -112,7 +112,7 @@ class SweepSettings(Settings):
     """The values that become wildcards: every combination is a job."""
 
     beta: list[float] = Field(
-        [0.0001, 0.001, 0.01], min_length=1, description="weights of KL[p(z|x1) || p(z|x2)] in nats"
+        [0.0003, 0.001, 0.003], min_length=1, description="weights of KL[p(z|x1) || p(z|x2)] in nats"
     )
     lam: list[float] = Field([0.1, 1.0, 10.0], min_length=1, description="weights of the dependence penalty")
     seed: list[int] = Field(
@@ -146,6 +146,6 @@ class TrainBaselineSettings(Settings):
         ["random", "nearest_neighbor", "kernel_ridge"], min_length=1, description="which controls"
     )
     ridge: list[float] = Field(
-        [0.1, 0.3, 1.0, 3.0], min_length=1, description="ridge values tried; chosen on validation compounds"
+        [0.1, 0.3, 1.0, 3.0, 10.0], min_length=1, description="ridge values tried; chosen on validation compounds"
     )
     seed: int = Field(0, ge=0, description="seed of the random control")

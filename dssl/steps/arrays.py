@@ -35,7 +35,7 @@ def inputs_mudata(mdata: "MuData", fold: str, phenotype: Floats, molecule: Float
 
 
 def _categorical(obs: pd.DataFrame) -> pd.DataFrame:
-    from dssl.pairs.frames import storable
+    from dssl.pairs.storage import storable
 
     return storable(obs)
 

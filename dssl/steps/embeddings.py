@@ -1,6 +1,5 @@
 """Codes of a whole screen, at every level, as AnnData."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,13 +74,14 @@ def _embed(
 ) -> Embedded:
     from anndata import AnnData
 
-    from dssl.pairs.frames import storable
+    from dssl.pairs.storage import storable
     from dssl.training.encode import encode
 
     given = {keys.PHENOTYPE: None, keys.MOLECULE: None, modality: values}
     codes = encode(models, given[keys.PHENOTYPE], given[keys.MOLECULE])
     names = pd.Index([f"{unit}_{number}" for number in range(1, values.shape[1] + 1)], dtype=object)
     adata = AnnData(values, obs=storable(obs), var=pd.DataFrame(index=names))
+    adata.uns["n_models"] = len(models)
     adata.obsm[keys.X_SHARED] = codes.shared[modality]
     adata.obsm[keys.X_SPECIFIC] = codes.specific[modality]
     adata.obsm[keys.X_UMAP] = umap(codes.shared[modality], settings)
@@ -112,5 +112,3 @@ def first_components(codes: NDArray[np.float32]) -> NDArray[np.float32]:
     scores = np.zeros((len(codes), 2), dtype=np.float32)
     scores[:, : min(2, len(s))] = (u * s)[:, :2]
     return scores
-
-

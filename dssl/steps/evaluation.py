@@ -1,17 +1,16 @@
 """Controls, held-out retrieval, and what each code knows."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from dssl import keys
-from dssl.errors import ConfigError
-from dssl.io import read_anndata, read_json, read_mudata, read_table, write_anndata, write_json, write_table
+from dssl.io import read_anndata, read_mudata, read_table, write_anndata, write_table
 from dssl.provenance import stamp
 from dssl.settings.evaluation import EvaluateDisentanglementSettings, EvaluateRetrievalSettings
 from dssl.settings.learning import TrainBaselineSettings
 from dssl.steps.registry import Input, Inputs, OptionalInput, Output, step
-
-LEVELS = {"well": "wells", "treatment": "treatments", "compound": "compounds"}
 
 
 @step
@@ -21,7 +20,7 @@ def train_baseline(
     """Predict every molecule's profile by the classical controls, tuned on validation compounds."""
     from dssl.steps.baselines import predict_all
 
-    mdata = read_mudata(pairs)
+    mdata = read_pairs(pairs)
     predicted, tried = predict_all(mdata[keys.MOLECULE], read_mudata(inputs), settings)
     write_table(tuning, tried)
     write_anndata(molecules, predicted, stamp("train_baseline", settings.model_dump(mode="json")))
@@ -60,9 +59,8 @@ def evaluate_retrieval(
 def evaluate_disentanglement(
     *,
     settings: EvaluateDisentanglementSettings,
-    treatments: Input,
-    compounds: Input,
     wells: Input,
+    compounds: Input,
     molecules: Input,
     well_table: OptionalInput,
     compound_table: OptionalInput,
@@ -75,8 +73,7 @@ def evaluate_disentanglement(
 
     rng = np.random.default_rng(settings.seed)
     levels = {
-        name: read_anndata(path)
-        for name, path in {"well": wells, "compound": compounds, "molecule": molecules}.items()
+        name: read_anndata(path) for name, path in {"well": wells, "compound": compounds, "molecule": molecules}.items()
     }
     extra = {
         "well": None if well_table is None else read_table(well_table, text_columns=[keys.PLATE, keys.WELL]),
@@ -105,13 +102,12 @@ def summarize_folds(
     from dssl.steps.retrieval import compare_methods
 
     rng = np.random.default_rng(settings.seed)
-    scored = pd.concat([read_table(path, text_columns=["fold"]) for path in queries], ignore_index=True)
-    null = pd.concat([read_table(path, text_columns=["fold"]) for path in permutations], ignore_index=True)
+    scored, null = _all_folds(queries), _all_folds(permutations)
     write_table(retrieval, summarize(scored, null, settings.n_bootstrap, rng))
     write_table(comparisons, compare_methods(scored, settings, rng))
-    write_table(all_probes, _over_folds(probes, ["code", "column", "kind", "score_name"]))
-    write_table(all_dependence, _over_folds(dependence, ["code_a", "code_b", "measure"]))
+    write_table(all_probes, _all_folds(probes))
+    write_table(all_dependence, _all_folds(dependence))
 
 
-def _over_folds(paths: list, by: list[str]) -> pd.DataFrame:
+def _all_folds(paths: list[Path]) -> pd.DataFrame:
     return pd.concat([read_table(path, text_columns=["fold"]) for path in paths], ignore_index=True)

@@ -20,9 +20,12 @@ def standardize_molecules(
     threads: int = 1,
 ) -> None:
     """Clean the structures, merge duplicates, and list every rejected or merged input with its reason."""
-    from dssl.molecules.standardize import read_molecule_table, standardize_molecules as standardize
+    from dssl.molecules.standardize import read_molecule_table
+    from dssl.molecules.standardize import standardize_molecules as standardize
 
-    wanted = list(dict.fromkeys([columns.compound_id, columns.smiles, columns.name or columns.compound_id, *columns.keep]))
+    wanted = list(
+        dict.fromkeys([columns.compound_id, columns.smiles, columns.name or columns.compound_id, *columns.keep])
+    )
     frame = read_table(table, columns=wanted, text_columns=[columns.compound_id, columns.smiles, *columns.keep])
     result = standardize(read_molecule_table(frame, columns, str(table)), settings, n_jobs=threads)
     write_table(molecules, result.molecules)

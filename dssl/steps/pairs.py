@@ -44,7 +44,7 @@ def fit_preprocessing(
     from dssl.preprocessing.state import save_state
     from dssl.steps.arrays import inputs_mudata
 
-    mdata = read_mudata(pairs)
+    mdata = read_pairs(pairs)
     wells, molecules = mdata[keys.PHENOTYPE], mdata[keys.MOLECULE]
     train, names = training_rows(mdata, fold), list(wells.var_names)
     phenotype = fit_phenotype(wells.X[train.phenotype], names, settings.phenotype)

@@ -10,6 +10,7 @@ from dssl.settings.inputs import PlateTableSettings
 from dssl.settings.preparation import AssembleProfilesSettings, NormalizePlateSettings
 from dssl.steps.registry import Input, Inputs, OptionalInput, Output, step
 
+
 def read_wells(table: Path, plates: PlateTableSettings, plate_list: Path | None, features: bool = True) -> pd.DataFrame:
     """Read the columns of a plate table that the settings name; columns of the plate list are added to every row."""
     from dssl.phenotypes.columns import resolve_columns, text_columns
@@ -19,9 +20,7 @@ def read_wells(table: Path, plates: PlateTableSettings, plate_list: Path | None,
     present = table_columns(table)
     resolved = resolve_columns([*present, *(name for name in extra if name not in present)], plates, str(table))
     wanted = [*resolved.metadata, *(resolved.features if features else [])]
-    frame = read_table(
-        table, columns=[name for name in wanted if name in present], text_columns=text_columns(plates)
-    )
+    frame = read_table(table, columns=[name for name in wanted if name in present], text_columns=text_columns(plates))
     return add_listed_columns(frame, extra, str(table)) if extra else frame
 
 
@@ -69,7 +68,8 @@ def assemble_profiles(
     dropped_features: Output,
 ) -> None:
     """Bring all plates together on the features that every plate has."""
-    from dssl.phenotypes.assemble import annotate_features, assemble_profiles as assemble
+    from dssl.phenotypes.assemble import annotate_features
+    from dssl.phenotypes.assemble import assemble_profiles as assemble
 
     assembled = assemble([read_anndata(path) for path in plates], settings)
     adata = assembled.profiles

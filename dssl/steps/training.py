@@ -116,9 +116,13 @@ def select_model(
     """Choose beta and lambda on validation compounds, and keep the models of all seeds at that choice."""
     from dssl.training.selection import choose
 
-    choice = choose([read_json(path) for path in shared_metrics], [read_json(path) for path in specific_metrics], settings)
+    choice = choose(
+        [read_json(path) for path in shared_metrics], [read_json(path) for path in specific_metrics], settings
+    )
     identities = [read_json(path) for path in specific_metrics]
-    by_identity = {(found["beta"], found["lam"], found["seed"]): path for found, path in zip(identities, models, strict=True)}
+    by_identity = {
+        (found["beta"], found["lam"], found["seed"]): path for found, path in zip(identities, models, strict=True)
+    }
     for target in selected_models:
         source = by_identity[choice.beta, choice.lam, int(target.stem.removeprefix("seed~"))]
         with atomic_path(target) as temporary:
@@ -142,14 +146,14 @@ def embed(
     tables: Outputs,
 ) -> None:
     """Write the codes of wells, treatments, compounds and molecules as AnnData and CSV."""
-    from dssl.steps.embeddings import embed_screen
-    from dssl.training.saved import load_model
-    from dssl.preprocessing.state import load_state
-
     import torch
 
+    from dssl.preprocessing.state import load_state
+    from dssl.steps.embeddings import embed_screen
+    from dssl.training.saved import load_model
+
     loaded = [load_model(path, torch.device("cpu"))[:2] for path in models]
-    embedded = embed_screen(read_mudata(pairs), load_state(state), loaded, fold, settings)
+    embedded = embed_screen(read_pairs(pairs), load_state(state), loaded, fold, settings)
     outputs = {"wells": wells, "treatments": treatments, "compounds": compounds, "molecules": molecules}
     record = stamp("embed", {"fold": fold, "settings": settings.model_dump(mode="json")})
     for path in tables:

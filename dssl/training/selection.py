@@ -20,9 +20,7 @@ class Choice:
     candidates: pd.DataFrame
 
 
-def choose(
-    shared: list[dict[str, Any]], specific: list[dict[str, Any]], settings: SelectModelSettings
-) -> Choice:
+def choose(shared: list[dict[str, Any]], specific: list[dict[str, Any]], settings: SelectModelSettings) -> Choice:
     """Choose beta by validation retrieval, then lambda by what the specific code may lose for independence.
 
     Parameters
@@ -41,7 +39,10 @@ def choose(
     sign = 1.0 if settings.metric in LOWER_IS_BETTER else -1.0
     ordered = step_1.assign(cost=sign * step_1[settings.metric]).sort_values(["cost", "beta"], ascending=[True, False])
     beta = float(ordered["beta"].iloc[0])
-    measured = ["contrastive", *(f"{what}_{each}" for what in ("dependence", "participation_ratio") for each in MODALITIES)]
+    measured = [
+        "contrastive",
+        *(f"{what}_{each}" for what in ("dependence", "participation_ratio") for each in MODALITIES),
+    ]
     step_2 = pd.DataFrame(specific).groupby(["beta", "lam"], as_index=False)[measured].mean()
     of_beta = step_2[step_2["beta"] == beta]
     limit = of_beta["contrastive"].min() * (1 + settings.lam_tolerance)

@@ -21,6 +21,8 @@ ANNOTATION = (
     if SCREEN.plates.features.annotation
     else None
 )
+PROBE_WELLS = SCREEN.evaluate_disentanglement.probe_tables.wells
+PROBE_COMPOUNDS = SCREEN.evaluate_disentanglement.probe_tables.compounds
 FOLDS = folds(SCREEN)
 TEST_FOLDS = folds(SCREEN, with_full=False)
 BETAS = [wildcard(value) for value in SCREEN.sweep.beta]
@@ -47,8 +49,3 @@ def section(step):
 def option(name, path):
     """An option of a command, or nothing when the screen has no such file."""
     return f"{name} {path}" if path else ""
-
-
-def gigabytes(input_files, factor, least=2):
-    """Memory in MB: `factor` times the size of what is read, at least `least` GB, more at every retry."""
-    return lambda wildcards, input, attempt: int(max(least * 1000, factor * input.size_mb) * attempt)

@@ -35,7 +35,7 @@ rule evaluate_retrieval:
         baselines=rules.train_baseline.output.molecules,
     output:
         queries=f"{OUT}/evaluate_retrieval/fold~{{fold}}/queries.parquet",
-        retrieval=f"{OUT}/evaluate_retrieval/fold~{{fold}}/retrieval.tsv",
+        permutations=f"{OUT}/evaluate_retrieval/fold~{{fold}}/permutations.parquet",
         provenance=f"{OUT}/evaluate_retrieval/fold~{{fold}}/provenance.json",
     params:
         settings=section("evaluate_retrieval"),
@@ -51,5 +51,63 @@ rule evaluate_retrieval:
         "dssl evaluate_retrieval --settings {params.settings:q} --inputs {input.inputs} "
         "--wells {input.wells} --treatments {input.treatments} --compounds {input.compounds} "
         "--molecules {input.molecules} --baselines {input.baselines} --fold {wildcards.fold} "
-        "--queries {output.queries} --retrieval {output.retrieval} "
+        "--queries {output.queries} --permutations {output.permutations} "
         "--provenance {output.provenance} 2> {log}"
+
+
+rule evaluate_disentanglement:
+    input:
+        wells=rules.embed.output.wells,
+        compounds=rules.embed.output.compounds,
+        molecules=rules.embed.output.molecules,
+        tables=[table for table in (PROBE_WELLS, PROBE_COMPOUNDS) if table],
+    output:
+        probes=f"{OUT}/evaluate_disentanglement/fold~{{fold}}/probes.tsv",
+        dependence=f"{OUT}/evaluate_disentanglement/fold~{{fold}}/dependence.tsv",
+        provenance=f"{OUT}/evaluate_disentanglement/fold~{{fold}}/provenance.json",
+    params:
+        settings=section("evaluate_disentanglement"),
+        tables=f"{option('--well-table', PROBE_WELLS)} {option('--compound-table', PROBE_COMPOUNDS)}",
+        version=VERSION,
+    log:
+        f"logs/{SCREEN.screen}/evaluate_disentanglement/fold~{{fold}}.log",
+    benchmark:
+        f"logs/{SCREEN.screen}/evaluate_disentanglement/fold~{{fold}}.benchmark.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    shell:
+        "dssl evaluate_disentanglement --settings {params.settings:q} --wells {input.wells} "
+        "--compounds {input.compounds} --molecules {input.molecules} {params.tables} "
+        "--fold {wildcards.fold} --probes {output.probes} --dependence {output.dependence} "
+        "--provenance {output.provenance} 2> {log}"
+
+
+rule summarize_folds:
+    input:
+        queries=expand(rules.evaluate_retrieval.output.queries, fold=TEST_FOLDS),
+        permutations=expand(rules.evaluate_retrieval.output.permutations, fold=TEST_FOLDS),
+        probes=expand(rules.evaluate_disentanglement.output.probes, fold=TEST_FOLDS),
+        dependence=expand(rules.evaluate_disentanglement.output.dependence, fold=TEST_FOLDS),
+    output:
+        retrieval=f"{OUT}/summarize_folds/retrieval.tsv",
+        comparisons=f"{OUT}/summarize_folds/comparisons.tsv",
+        all_probes=f"{OUT}/summarize_folds/probes.tsv",
+        all_dependence=f"{OUT}/summarize_folds/dependence.tsv",
+        provenance=f"{OUT}/summarize_folds/provenance.json",
+    params:
+        settings=section("evaluate_retrieval"),
+        version=VERSION,
+    log:
+        f"logs/{SCREEN.screen}/summarize_folds.log",
+    benchmark:
+        f"logs/{SCREEN.screen}/summarize_folds.benchmark.tsv"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    shell:
+        "dssl summarize_folds --settings {params.settings:q} --queries {input.queries} "
+        "--permutations {input.permutations} --probes {input.probes} "
+        "--dependence {input.dependence} --retrieval {output.retrieval} "
+        "--comparisons {output.comparisons} --all-probes {output.all_probes} "
+        "--all-dependence {output.all_dependence} --provenance {output.provenance} 2> {log}"

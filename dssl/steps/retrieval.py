@@ -1,0 +1,98 @@
+"""Retrieval of one fold's held-out compounds by every method, and comparisons over all folds."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dssl import keys
+from dssl.errors import PairingError
+from dssl.settings.evaluation import EvaluateRetrievalSettings
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+MODEL, ONE_MODEL = "dssl", "dssl_one_model"
+COMPARED_METRICS = ("mrr", "mean_normalized_rank")
+
+
+def score_fold(
+    phenotypes: dict[str, "AnnData"],
+    molecules: "AnnData",
+    baselines: "AnnData",
+    fold: str,
+    settings: EvaluateRetrievalSettings,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Score every method at every level, on test compounds only.
+
+    Methods: "dssl" (the models of all seeds together), "dssl_one_model" (the first seed alone, where there are
+    several), and the controls in `baselines.obsm`, whose common space is the preprocessed profile.
+
+    Returns
+    -------
+    queries, null : DataFrame
+        As `dssl.evaluation.retrieval.evaluate_embedding` gives them, for all methods and levels.
+    """
+    from dssl.evaluation.retrieval import evaluate_embedding
+    from dssl.pairs.levels import origins
+
+    rng = np.random.default_rng(settings.seed)
+    tested = (molecules.obs[keys.SPLIT].astype(str) == keys.TEST).to_numpy()
+    ids = list(molecules.obs_names[tested])
+    if not ids:
+        raise PairingError(f"fold {fold}: no test compounds; only folds with a test set can be evaluated")
+    queries, nulls = [], []
+    for level, adata in phenotypes.items():
+        rows = (adata.obs[keys.SPLIT].astype(str) == keys.TEST).to_numpy()
+        obs = adata.obs.loc[rows, [keys.COMPOUND_ID]].astype(str)
+        obs[settings.library_of] = pd.Series(origins(adata.obs.loc[rows, settings.library_of]), index=obs.index)
+        for method, phenotype, molecule in _vectors(adata[rows], molecules[tested], baselines[ids], settings):
+            scores = evaluate_embedding(
+                phenotype,
+                obs,
+                molecule,
+                ids,
+                level,
+                method=method,
+                fold=fold,
+                n_permutations=settings.n_permutations,
+                rng=rng,
+                library_column=settings.library_of,
+            )
+            queries.append(scores.queries)
+            nulls.append(scores.null)
+    return pd.concat(queries, ignore_index=True), pd.concat(nulls, ignore_index=True)
+
+
+def _vectors(
+    phenotype: "AnnData", molecule: "AnnData", baselines: "AnnData", settings: EvaluateRetrievalSettings
+) -> Iterator[tuple[str, NDArray[np.float32], NDArray[np.float32]]]:
+    shared = phenotype.obsm[keys.X_SHARED], molecule.obsm[keys.X_SHARED]
+    yield MODEL, *shared
+    n_models = int(phenotype.uns["n_models"])
+    if n_models > 1:
+        size = shared[0].shape[1] // n_models
+        yield ONE_MODEL, shared[0][:, :size], shared[1][:, :size]
+    for method in baselines.obsm:
+        yield method, phenotype.X, baselines.obsm[method]
+
+
+def compare_methods(
+    queries: pd.DataFrame, settings: EvaluateRetrievalSettings, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Paired tests of the model against every other method, at compound level over all folds."""
+    from dssl.evaluation.statistics import paired_test
+
+    compared = queries[queries["level"] == "compound"]
+    rows = []
+    for (direction, library), group in compared.groupby(["direction", "library"], observed=True, sort=True):
+        model = group[group["method"] == MODEL]
+        for method in sorted(set(group["method"].astype(str)) - {MODEL}):
+            other = group[group["method"] == method]
+            for metric in COMPARED_METRICS:
+                test = paired_test(model, other, metric, rng, settings.n_bootstrap, settings.n_permutations)
+                names = {"method_a": MODEL, "method_b": method, "direction": direction, "library": library}
+                rows.append({**names, "level": "compound", "metric": metric, **test._asdict()})
+    return pd.DataFrame(rows)
