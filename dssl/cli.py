@@ -106,9 +106,11 @@ def _option(parameter: inspect.Parameter) -> inspect.Parameter:
         annotation, text = get_args(annotation)[0], get_args(parameter.annotation)[1]
     if settings_class := _settings_class(annotation):
         annotation, text = str, f"JSON of {settings_class.__name__}; every key has a default"
+    name = parameter.name.replace("_", "-")
+    flag = f"--{name}/--no-{name}" if annotation is bool else f"--{name}"
     optional = NoneType in get_args(annotation)
     return parameter.replace(
-        annotation=Annotated[annotation, typer.Option(f"--{parameter.name.replace('_', '-')}", help=text)],
+        annotation=Annotated[annotation, typer.Option(flag, help=text)],
         default=None if optional else parameter.default,
     )
 

@@ -1,5 +1,6 @@
 """Commands around the steps: check a configuration, start one, verify results."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -50,4 +51,4 @@ def verify(results: Annotated[Path, typer.Argument(help="folder of a finished sc
     typer.echo(f"{results}: {verify_results(results)} artifacts are there and unchanged")
 
 
-COMMANDS = {"check": check, "new-screen": new_screen, "verify": verify}
+COMMANDS: dict[str, Callable[..., None]] = {"check": check, "new-screen": new_screen, "verify": verify}

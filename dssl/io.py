@@ -17,7 +17,6 @@ from dssl.keys import PROVENANCE
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from mudata import MuData
 
 TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
 
@@ -86,12 +85,9 @@ def read_table(path: Path, columns: Sequence[str] | None = None, text_columns: S
     Raises
     ------
     TableError
-        If the file is missing, empty, unreadable or of an unknown ending, or lacks one of `columns`.
+        If the file is missing, empty, unreadable or of an unknown ending, lacks one of `columns`, or has rows
+        longer than its header.
     """
-    if not path.name.endswith(TABLE_ENDINGS):
-        raise TableError(f"{path}: unknown kind of table; expected one of {', '.join(TABLE_ENDINGS)}")
-    if not path.exists():
-        raise TableError(f"{path}: there is no such file; correct the path in the settings")
     present = table_columns(path)
     wanted = present if columns is None else list(dict.fromkeys(columns))
     missing = [column for column in wanted if column not in present]
@@ -106,16 +102,33 @@ def read_table(path: Path, columns: Sequence[str] | None = None, text_columns: S
         for column in as_text:
             frame[column] = frame[column].map(str, na_action="ignore")
         return frame
+    # all columns are read: with a selection pandas would cut rows that are too long, and shift their cells, in silence
     try:
-        return pd.read_csv(path, sep=_separator(path), usecols=wanted, dtype=dict.fromkeys(as_text, "string[python]"))[
-            wanted
-        ].astype(dict.fromkeys(as_text, object))
+        frame = pd.read_csv(
+            path, sep=_separator(path), dtype=dict.fromkeys(as_text, "string[python]"), low_memory=False
+        )
     except (pd.errors.ParserError, UnicodeDecodeError, OSError, EOFError, ValueError) as error:
         raise TableError(f"{path}: cannot be read as a table ({error}); save it again as CSV, TSV or Parquet") from None
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise TableError(
+            f"{path}: rows have more cells than the header, which has {len(present)}\n"
+            "Correct the separators and quotes, or add the missing names to the header."
+        )
+    return frame[wanted].astype(dict.fromkeys(as_text, object))
 
 
 def table_columns(path: Path) -> list[str]:
-    """Names of a table's columns, without reading its rows."""
+    """Names of a table's columns, without reading its rows.
+
+    Raises
+    ------
+    TableError
+        If the file is missing, empty, unreadable or of an unknown ending.
+    """
+    if not path.name.endswith(TABLE_ENDINGS):
+        raise TableError(f"{path}: unknown kind of table; expected one of {', '.join(TABLE_ENDINGS)}")
+    if not path.exists():
+        raise TableError(f"{path}: there is no such file; correct the path in the settings")
     try:
         if path.name.endswith(".parquet"):
             import pyarrow.parquet
@@ -158,17 +171,3 @@ def read_anndata(path: Path) -> "AnnData":
     import anndata
 
     return anndata.read_h5ad(path)
-
-
-def write_mudata(path: Path, mdata: "MuData", stamp: dict[str, str]) -> None:
-    """Write an .h5mu atomically, with `stamp` (where it came from) in `uns`."""
-    mdata.uns[PROVENANCE] = stamp
-    with atomic_path(path) as temporary:
-        mdata.write_h5mu(temporary, compression="gzip")
-
-
-def read_mudata(path: Path) -> "MuData":
-    """Read an .h5mu into memory."""
-    import mudata
-
-    return mudata.read_h5mu(path)

@@ -56,8 +56,8 @@ def collect(records: list[dict[str, Any]], screen: str, licence: str) -> dict[st
 
 
 def _seed(parameters: dict[str, Any]) -> int | None:
-    settings = parameters.get("settings", {})
-    return parameters.get("seed", settings.get("seed"))
+    seed = parameters.get("seed", parameters.get("settings", {}).get("seed"))
+    return None if seed is None else int(seed)
 
 
 def verify(folder: Path) -> int:

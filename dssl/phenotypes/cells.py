@@ -14,8 +14,10 @@ _WHOLE_NUMBER = re.compile(r"^(-?(?:0|[1-9]\d*))\.0+$")
 
 
 def cell_text(value: Any) -> str:
-    """Text of one cell: stripped, "" where missing, whole numbers without a decimal point (a column of integers
-    with one missing cell is read as floats, and identifier 1.0 would no longer meet identifier 1).
+    """Text of one cell: stripped, "" where missing, whole numbers without a decimal point.
+
+    The last, because a column of integers with one missing cell is read as floats, and identifier 1.0 would no longer
+    meet identifier 1.
     """
     if value is None or value is pd.NA or value != value:
         return ""
@@ -26,7 +28,7 @@ def cell_text(value: Any) -> str:
 
 
 def comparable_text(value: Any) -> str:
-    """Text by which a settings value and a cell are compared: 1, 1.0, "1" and "1.0" agree, and so do true and "True"."""
+    """Text by which a settings value and a cell are compared: 1, 1.0, "1" and "1.0" agree, as do true and "True"."""
     text = cell_text(value)
     if text.lower() in ("true", "false"):
         return text.lower()

@@ -135,7 +135,7 @@ def _too_few_message(too_few: list[str], settings: NormalizePlateSettings) -> st
     shown = "; ".join(too_few[:5]) + (f" and {len(too_few) - 5} more" if len(too_few) > 5 else "")
     remedy = ", or set normalize_plate.fallback: all_wells" if settings.fallback == "error" else ""
     return (
-        f"{len(too_few)} plate(s) with fewer {kind} than normalize_plate.min_controls ({settings.min_controls}): {shown}"
+        f"fewer {kind} than normalize_plate.min_controls ({settings.min_controls}) on {len(too_few)} plate(s): {shown}"
         f"\nCorrect plates.control, lower normalize_plate.min_controls, remove the plate{remedy}."
     )
 

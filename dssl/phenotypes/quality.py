@@ -54,7 +54,7 @@ def flag_outliers(z: npt.NDArray[np.float64], is_control: Flags, outlier_z: floa
 
 def is_flagged(obs: pd.DataFrame) -> Flags:
     """Wells with any of the three quality flags."""
-    return obs[list(QC_FLAGS)].to_numpy(dtype=bool).any(axis=1)
+    return np.asarray(obs[list(QC_FLAGS)].to_numpy(dtype=bool).any(axis=1))
 
 
 def plate_quality(adata: AnnData) -> pd.DataFrame:

@@ -32,9 +32,9 @@ def fit_sphering(controls: npt.NDArray[np.floating], epsilon: float) -> Sphering
     closest to its own input feature, so features keep their names.
 
     Differs from pycytominer's Spherize in epsilon, which is here added to the eigenvalues of R (free of the number of
-    wells), there to the singular values of the standardised matrix; the two agree as epsilon goes to 0. Where the controls
-    span fewer directions than there are features, the others have eigenvalue epsilon here, and the smallest one of
-    the spanned directions there.
+    wells), there to the singular values of the standardised matrix; the two agree as epsilon goes to 0. Where the
+    controls span fewer directions than there are features, the others have eigenvalue epsilon here, and the smallest
+    one of the spanned directions there.
 
     Parameters
     ----------

@@ -40,9 +40,9 @@ class ContrastiveSettings(Settings):
 class OptimizerSettings(Settings):
     """AdamW and its schedule."""
 
-    epochs: int = Field(80, ge=1, description="passes over the training compounds")
-    batch_size: int = Field(512, ge=2, description="compounds per minibatch (each once, so that no negative is false)")
-    learning_rate: float = Field(1e-3, gt=0, description="highest learning rate")
+    epochs: int = Field(120, ge=1, description="passes over the training compounds")
+    batch_size: int = Field(128, ge=2, description="compounds per minibatch (each once, so that no negative is false)")
+    learning_rate: float = Field(3e-3, gt=0, description="highest learning rate")
     weight_decay: float = Field(0.1, ge=0, description="decoupled weight decay")
     schedule: Literal["one_cycle", "cosine", "constant"] = Field(
         "one_cycle", description="warm-up and decay, decay to zero, or none"
@@ -104,7 +104,7 @@ class TrainSpecificSettings(Settings):
         description="penalty D: normalised cross-covariance, HSIC, the released code's form, or a contrastive bound",
     )
     views: ViewSettings = ViewSettings(molecule_dropout=0.3, phenotype_noise=0.5)
-    optimizer: OptimizerSettings = OptimizerSettings(epochs=100)
+    optimizer: OptimizerSettings = OptimizerSettings(epochs=100, learning_rate=1e-3)
     run: RunSettings = RunSettings()
 
 
@@ -112,9 +112,9 @@ class SweepSettings(Settings):
     """The values that become wildcards: every combination is a job."""
 
     beta: list[float] = Field(
-        [0.0003, 0.001, 0.003], min_length=1, description="weights of KL[p(z|x1) || p(z|x2)] in nats"
+        [0.001, 0.003, 0.01], min_length=1, description="weights of KL[p(z|x1) || p(z|x2)] in nats"
     )
-    lam: list[float] = Field([0.1, 1.0, 10.0], min_length=1, description="weights of the dependence penalty")
+    lam: list[float] = Field([0.3, 1.0, 3.0], min_length=1, description="weights of the dependence penalty")
     seed: list[int] = Field(
         [0, 1, 2], min_length=1, description="seeds; the models of all seeds together are one ensemble"
     )
@@ -125,6 +125,9 @@ class SelectModelSettings(Settings):
 
     metric: Literal["mrr", "mean_normalized_rank"] = Field(
         "mrr", description="validation retrieval, mean of both directions, that chooses beta"
+    )
+    beta_tolerance: float = Field(
+        0.15, ge=0, description="the largest beta whose validation retrieval is within this share of the best"
     )
     lam_tolerance: float = Field(
         0.05, ge=0, description="the largest lambda whose step-2 validation loss is within this share of the best"

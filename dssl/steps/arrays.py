@@ -1,5 +1,6 @@
 """Arrays that several steps take out of the files, or put into them."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,11 +17,26 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 
 
+def read_pairs(path: Path) -> "MuData":
+    """Read a MuData of both modalities; what it needs is imported only when it is called."""
+    from dssl.pairs.storage import read_pairs as read
+
+    return read(path)
+
+
+def write_pairs(path: Path, mdata: "MuData", stamp: dict[str, str]) -> None:
+    """Write a MuData of both modalities, with `stamp` (where it came from) in `uns`."""
+    from dssl.pairs.storage import write_pairs as write
+
+    mdata.uns[keys.PROVENANCE] = stamp
+    write(path, mdata)
+
+
 def inputs_mudata(mdata: "MuData", fold: str, phenotype: Floats, molecule: Floats) -> "MuData":
     """Preprocessed inputs of a fold with the obs of the pairs and the role (obs["split"]) of every row."""
     from anndata import AnnData
 
-    from dssl.pairs.pairing import as_mudata
+    from dssl.pairs.storage import as_mudata
 
     molecules = mdata[keys.MOLECULE].obs
     roles = molecules[keys.fold_column(fold)].astype(str)

@@ -33,13 +33,23 @@ class Embedded:
         for name, values in self.adata.obsm.items():
             columns = [f"{name.removeprefix('X_')}_{number}" for number in range(1, values.shape[1] + 1)]
             parts.append(pd.DataFrame(np.round(values, 6), columns=columns))
-        return pd.concat(parts, axis=1)
+        table: pd.DataFrame = pd.concat(parts, axis=1)
+        return table
 
 
 def embed_screen(
-    pairs: "MuData", state: "PreprocessingState", models: "Models", fold: str, settings: EmbedSettings
+    pairs: "MuData",
+    state: "PreprocessingState",
+    models: "Models",
+    fold: str,
+    settings: EmbedSettings | None,
+    draw_seed: int | None = None,
 ) -> dict[str, Embedded]:
-    """Encode wells, treatments, compounds and molecules; profiles are pooled before they are encoded."""
+    """Encode wells, treatments, compounds and molecules; profiles are pooled before they are encoded.
+
+    With `settings`, UMAPs of both codes are added. With `draw_seed`, codes are drawn from their distributions instead of
+    being their mean directions.
+    """
     from dssl.pairs.levels import pool
     from dssl.preprocessing.molecule import apply_molecule
     from dssl.preprocessing.phenotype import apply_phenotype
@@ -53,10 +63,10 @@ def embed_screen(
         values, obs = pool(profiles, wells.obs, level)
         joined = obs.join(described.drop(columns=obs.columns, errors="ignore"), on=keys.COMPOUND_ID)
         joined[keys.SPLIT] = joined[keys.COMPOUND_ID].astype(str).map(roles)
-        embedded[name] = _embed(values, joined, "component", keys.PHENOTYPE, models, settings)
+        embedded[name] = _embed(values, joined, "component", keys.PHENOTYPE, models, settings, draw_seed)
     features = apply_molecule(state.molecule, molecules.X, list(molecules.var_names))
     obs = described.assign(**{keys.COMPOUND_ID: described.index.astype(str), keys.SPLIT: roles})
-    embedded["molecules"] = _embed(features, obs, "input", keys.MOLECULE, models, settings)
+    embedded["molecules"] = _embed(features, obs, "input", keys.MOLECULE, models, settings, draw_seed)
     return embedded
 
 
@@ -70,22 +80,26 @@ def _embed(
     unit: str,
     modality: str,
     models: "Models",
-    settings: EmbedSettings,
+    settings: EmbedSettings | None,
+    draw_seed: int | None,
 ) -> Embedded:
+    import torch
     from anndata import AnnData
 
     from dssl.pairs.storage import storable
     from dssl.training.encode import encode
 
     given = {keys.PHENOTYPE: None, keys.MOLECULE: None, modality: values}
-    codes = encode(models, given[keys.PHENOTYPE], given[keys.MOLECULE])
+    generator = None if draw_seed is None else torch.Generator().manual_seed(draw_seed)
+    codes = encode(models, given[keys.PHENOTYPE], given[keys.MOLECULE], generator)
     names = pd.Index([f"{unit}_{number}" for number in range(1, values.shape[1] + 1)], dtype=object)
     adata = AnnData(values, obs=storable(obs), var=pd.DataFrame(index=names))
     adata.uns["n_models"] = len(models)
     adata.obsm[keys.X_SHARED] = codes.shared[modality]
     adata.obsm[keys.X_SPECIFIC] = codes.specific[modality]
-    adata.obsm[keys.X_UMAP] = umap(codes.shared[modality], settings)
-    adata.obsm[keys.X_UMAP_SPECIFIC] = umap(codes.specific[modality], settings)
+    if settings is not None:
+        adata.obsm[keys.X_UMAP] = umap(codes.shared[modality], settings)
+        adata.obsm[keys.X_UMAP_SPECIFIC] = umap(codes.specific[modality], settings)
     return Embedded(adata)
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from dssl import keys
-from dssl.io import read_anndata, read_mudata, read_table, write_anndata, write_table
+from dssl.io import read_anndata, read_table, write_anndata, write_table
 from dssl.provenance import stamp
 from dssl.settings.evaluation import EvaluateDisentanglementSettings, EvaluateRetrievalSettings
 from dssl.settings.learning import TrainBaselineSettings
+from dssl.steps.arrays import read_pairs
 from dssl.steps.registry import Input, Inputs, OptionalInput, Output, step
 
 
@@ -21,7 +22,7 @@ def train_baseline(
     from dssl.steps.baselines import predict_all
 
     mdata = read_pairs(pairs)
-    predicted, tried = predict_all(mdata[keys.MOLECULE], read_mudata(inputs), settings)
+    predicted, tried = predict_all(mdata[keys.MOLECULE], read_pairs(inputs), settings)
     write_table(tuning, tried)
     write_anndata(molecules, predicted, stamp("train_baseline", settings.model_dump(mode="json")))
 
@@ -59,29 +60,35 @@ def evaluate_retrieval(
 def evaluate_disentanglement(
     *,
     settings: EvaluateDisentanglementSettings,
-    wells: Input,
-    compounds: Input,
-    molecules: Input,
+    pairs: Input,
+    state: Input,
+    models: Inputs,
     well_table: OptionalInput,
     compound_table: OptionalInput,
     fold: str,
     probes: Output,
     dependence: Output,
 ) -> None:
-    """Probe held-out codes for every known column, and measure how the codes depend on each other."""
+    """Probe held-out codes, drawn from their distributions, for every known column; measure their dependence."""
+    import torch
+
+    from dssl.preprocessing.state import load_state
     from dssl.steps.disentanglement import measure_dependence, probe_codes
+    from dssl.steps.embeddings import embed_screen
+    from dssl.training.saved import load_model
 
     rng = np.random.default_rng(settings.seed)
-    levels = {
-        name: read_anndata(path) for name, path in {"well": wells, "compound": compounds, "molecule": molecules}.items()
-    }
+    loaded = [load_model(path, torch.device("cpu"))[:2] for path in models]
+    embedded = embed_screen(read_pairs(pairs), load_state(state), loaded, fold, None, draw_seed=settings.seed)
+    levels = {"well": "wells", "compound": "compounds", "molecule": "molecules"}
+    codes = {level: embedded[name].adata for level, name in levels.items()}
     extra = {
         "well": None if well_table is None else read_table(well_table, text_columns=[keys.PLATE, keys.WELL]),
         "compound": None if compound_table is None else read_table(compound_table, text_columns=[keys.COMPOUND_ID]),
     }
-    found = probe_codes(levels, extra, settings, rng)
+    found = probe_codes(codes, extra, settings, rng)
     write_table(probes, found.assign(fold=fold))
-    write_table(dependence, measure_dependence(levels, settings, rng).assign(fold=fold))
+    write_table(dependence, measure_dependence(codes, settings, rng).assign(fold=fold))
 
 
 @step

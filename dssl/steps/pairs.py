@@ -1,9 +1,10 @@
 """Pairs, splits, and what is fitted before training."""
 
 from dssl import keys
-from dssl.io import read_anndata, read_mudata, read_table, write_mudata, write_table
+from dssl.io import read_anndata, read_table, write_table
 from dssl.provenance import stamp
 from dssl.settings.preparation import FitPreprocessingSettings, PairAndSplitSettings
+from dssl.steps.arrays import read_pairs, write_pairs
 from dssl.steps.registry import Input, Output, step
 
 
@@ -30,7 +31,7 @@ def pair_and_split(
     write_table(folds, obs[shown].rename_axis(keys.COMPOUND_ID).reset_index())
     write_table(excluded_wells, paired.excluded_wells)
     write_table(excluded_compounds, paired.excluded_compounds)
-    write_mudata(pairs, paired.mdata, stamp("pair_and_split", settings.model_dump(mode="json")))
+    write_pairs(pairs, paired.mdata, stamp("pair_and_split", settings.model_dump(mode="json")))
 
 
 @step
@@ -42,7 +43,7 @@ def fit_preprocessing(
     from dssl.preprocessing.molecule import apply_molecule, fit_molecule
     from dssl.preprocessing.phenotype import apply_phenotype, fit_phenotype
     from dssl.preprocessing.state import save_state
-    from dssl.steps.arrays import inputs_mudata
+    from dssl.steps.arrays import inputs_mudata, read_pairs, write_pairs
 
     mdata = read_pairs(pairs)
     wells, molecules = mdata[keys.PHENOTYPE], mdata[keys.MOLECULE]
@@ -57,4 +58,4 @@ def fit_preprocessing(
         apply_phenotype(phenotype, wells.X, names),
         apply_molecule(molecule, molecules.X, list(molecules.var_names)),
     )
-    write_mudata(inputs, prepared, record)
+    write_pairs(inputs, prepared, record)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dssl import keys
-from dssl.io import atomic_path, read_json, read_mudata, write_anndata, write_json, write_table, write_text
+from dssl.io import atomic_path, read_json, write_anndata, write_json, write_table, write_text
 from dssl.provenance import stamp
 from dssl.settings.learning import EmbedSettings, SelectModelSettings, TrainSharedSettings, TrainSpecificSettings
-from dssl.steps.arrays import training_data
+from dssl.steps.arrays import read_pairs, training_data
 from dssl.steps.registry import Input, Inputs, Output, Outputs, step
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def train_shared(
     from dssl.training.saved import save_model
     from dssl.training.shared import train_shared as train
 
-    mdata = read_mudata(inputs)
+    mdata = read_pairs(inputs)
     trained, records, found = train(
         training_data(mdata, keys.TRAIN),
         training_data(mdata, keys.VALIDATION),
@@ -85,7 +85,7 @@ def train_specific(
     from dssl.training.saved import load_model, save_model
     from dssl.training.specific import train_specific as train
 
-    mdata = read_mudata(inputs)
+    mdata = read_pairs(inputs)
     frozen, _, described = load_model(shared, resolve_device(settings.run))
     trained, records, found = train(
         frozen,
@@ -139,13 +139,14 @@ def embed(
     state: Input,
     models: Inputs,
     fold: str,
+    umap: bool,
     wells: Output,
     treatments: Output,
     compounds: Output,
     molecules: Output,
     tables: Outputs,
 ) -> None:
-    """Write the codes of wells, treatments, compounds and molecules as AnnData and CSV."""
+    """Write the codes of wells, treatments, compounds and molecules, and maps of them, as AnnData and CSV."""
     import torch
 
     from dssl.preprocessing.state import load_state
@@ -153,7 +154,7 @@ def embed(
     from dssl.training.saved import load_model
 
     loaded = [load_model(path, torch.device("cpu"))[:2] for path in models]
-    embedded = embed_screen(read_pairs(pairs), load_state(state), loaded, fold, settings)
+    embedded = embed_screen(read_pairs(pairs), load_state(state), loaded, fold, settings if umap else None)
     outputs = {"wells": wells, "treatments": treatments, "compounds": compounds, "molecules": molecules}
     record = stamp("embed", {"fold": fold, "settings": settings.model_dump(mode="json")})
     for path in tables:

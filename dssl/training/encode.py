@@ -6,9 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Generator
+from torch.nn import functional
 
 from dssl.errors import PairingError
 from dssl.keys import MOLECULE, PHENOTYPE
+from dssl.model.distributions import CodeDistribution
 from dssl.model.shared import SharedModel
 from dssl.model.specific import SpecificModel
 
@@ -32,8 +35,10 @@ class Codes:
     specific: dict[str, Floats]
 
 
-def encode(models: Models, phenotype: Floats | None, molecule: Floats | None) -> Codes:
-    """Mean directions of the codes, without noise or dropout.
+def encode(
+    models: Models, phenotype: Floats | None, molecule: Floats | None, generator: Generator | None = None
+) -> Codes:
+    """Mean directions of the codes, or draws from them; without view noise or dropout.
 
     Parameters
     ----------
@@ -41,6 +46,9 @@ def encode(models: Models, phenotype: Floats | None, molecule: Floats | None) ->
         An ensemble: the m models' unit vectors are concatenated and divided by sqrt(m).
     phenotype, molecule : array, (n, k1) and (n, k2), or None
         Preprocessed inputs; their rows need not match.
+    generator : Generator on the CPU, optional
+        Draw each code from its distribution p(z|x) instead of giving its mean direction. What a code carries is a
+        matter of its draws: a linear map of the mean can read traces that lie far below the code's own noise.
 
     Raises
     ------
@@ -53,7 +61,7 @@ def encode(models: Models, phenotype: Floats | None, molecule: Floats | None) ->
     shared: dict[str, Floats] = {}
     specific: dict[str, Floats] = {}
     for modality, array in inputs.items():
-        parts = [_encode_one(*pair, modality, array) for pair in models]
+        parts = [_encode_one(*pair, modality, array, generator) for pair in models]
         shared[modality] = _joined([part[0] for part in parts])
         seconds = [part[1] for part in parts if part[1] is not None]
         if len(seconds) == len(parts):
@@ -69,7 +77,11 @@ def _joined(parts: Sequence[Floats]) -> Floats:
 
 
 def _encode_one(
-    shared_model: SharedModel, specific_model: SpecificModel | None, modality: str, array: Floats
+    shared_model: SharedModel,
+    specific_model: SpecificModel | None,
+    modality: str,
+    array: Floats,
+    generator: Generator | None,
 ) -> tuple[Floats, Floats | None]:
     expected = shared_model.input_sizes[modality]
     if array.ndim != 2 or array.shape[1] != expected:
@@ -89,7 +101,12 @@ def _encode_one(
             rows = slice(start, start + CHUNK_ROWS)
             inputs = torch.from_numpy(np.array(array[rows], dtype=np.float32)).to(device)
             code = shared_model.code(modality, inputs)
-            shared[rows] = code.cpu().numpy()
+            shared[rows] = _vectors(shared_model.distribution(modality, inputs), generator)
             if specific_model is not None and specific is not None:
-                specific[rows] = specific_model.code(modality, inputs, code).cpu().numpy()
+                specific[rows] = _vectors(specific_model.distribution(modality, inputs, code), generator)
     return shared, specific
+
+
+def _vectors(distribution: CodeDistribution, generator: Generator | None) -> Floats:
+    vectors = distribution.mean if generator is None else distribution.rsample(generator)
+    return np.asarray(functional.normalize(vectors, dim=1).cpu().numpy(), dtype=np.float32)

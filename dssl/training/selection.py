@@ -31,14 +31,17 @@ def choose(shared: list[dict[str, Any]], specific: list[dict[str, Any]], setting
 
     Notes
     -----
-    Beta: the best mean over seeds of `settings.metric` (mean of both directions); of equals the largest, which keeps
-    least of what is not shared. Lambda: among the models of that beta, the largest whose mean step-2 contrastive loss
-    exceeds the lowest by at most `lam_tolerance` of it. Neither looks at test compounds.
+    Beta: the largest whose mean over seeds of `settings.metric` (mean of both directions) is within `beta_tolerance` of
+    the best, since it keeps least of what is not shared. Lambda: among the models of that beta, the largest whose mean
+    step-2 contrastive loss exceeds the lowest by at most `lam_tolerance` of it. Neither looks at test compounds.
     """
     step_1 = pd.DataFrame(shared).groupby("beta", as_index=False)[[settings.metric, "contrastive", "kl"]].mean()
-    sign = 1.0 if settings.metric in LOWER_IS_BETTER else -1.0
-    ordered = step_1.assign(cost=sign * step_1[settings.metric]).sort_values(["cost", "beta"], ascending=[True, False])
-    beta = float(ordered["beta"].iloc[0])
+    found = step_1[settings.metric]
+    if settings.metric in LOWER_IS_BETTER:
+        within = found <= found.min() * (1 + settings.beta_tolerance)
+    else:
+        within = found >= found.max() * (1 - settings.beta_tolerance)
+    beta = float(step_1.loc[within, "beta"].max())
     measured = [
         "contrastive",
         *(f"{what}_{each}" for what in ("dependence", "participation_ratio") for each in MODALITIES),
@@ -52,7 +55,7 @@ def choose(shared: list[dict[str, Any]], specific: list[dict[str, Any]], setting
     )
     candidates["selected"] = (candidates["beta"] == beta) & (candidates["lam"] == lam)
     reason = (
-        f"beta {beta:g} has the best validation {settings.metric} ({ordered[settings.metric].iloc[0]:.4f}); "
-        f"lambda {lam:g} is the largest whose step-2 validation loss is within {settings.lam_tolerance:.0%} of the best"
+        f"beta {beta:g} is the largest whose validation {settings.metric} is within {settings.beta_tolerance:.0%} of "
+        f"the best; lambda {lam:g} the largest whose step-2 loss is within {settings.lam_tolerance:.0%} of the lowest"
     )
     return Choice(beta, lam, reason, candidates)

@@ -15,7 +15,9 @@ except DsslError as error:
 
 OUT = f"results/{SCREEN.screen}"
 MOLECULES = str(molecule_table(SCREEN))
-PLATE_LIST = str(locate(SCREEN, SCREEN.plates.plate_list)) if SCREEN.plates.plate_list else None
+PLATE_LIST = (
+    str(locate(SCREEN, SCREEN.plates.plate_list)) if SCREEN.plates.plate_list else None
+)
 ANNOTATION = (
     str(locate(SCREEN, SCREEN.plates.features.annotation))
     if SCREEN.plates.features.annotation
@@ -25,6 +27,7 @@ PROBE_WELLS = SCREEN.evaluate_disentanglement.probe_tables.wells
 PROBE_COMPOUNDS = SCREEN.evaluate_disentanglement.probe_tables.compounds
 FOLDS = folds(SCREEN)
 TEST_FOLDS = folds(SCREEN, with_full=False)
+HANDOVER_FOLD = FOLDS[-1] if SCREEN.pair_and_split.refit else FOLDS[0]
 BETAS = [wildcard(value) for value in SCREEN.sweep.beta]
 LAMS = [wildcard(value) for value in SCREEN.sweep.lam]
 SEEDS = SCREEN.sweep.seed

@@ -9,9 +9,6 @@ rule train_baseline:
         molecules=f"{OUT}/train_baseline/fold~{{fold}}/molecules.h5ad",
         tuning=f"{OUT}/train_baseline/fold~{{fold}}/tuning.tsv",
         provenance=f"{OUT}/train_baseline/fold~{{fold}}/provenance.json",
-    params:
-        settings=section("train_baseline"),
-        version=VERSION,
     log:
         f"logs/{SCREEN.screen}/train_baseline/fold~{{fold}}.log",
     benchmark:
@@ -19,6 +16,9 @@ rule train_baseline:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=section("train_baseline"),
+        version=VERSION,
     shell:
         "dssl train_baseline --settings {params.settings:q} --pairs {input.pairs} "
         "--inputs {input.inputs} --molecules {output.molecules} --tuning {output.tuning} "
@@ -37,9 +37,6 @@ rule evaluate_retrieval:
         queries=f"{OUT}/evaluate_retrieval/fold~{{fold}}/queries.parquet",
         permutations=f"{OUT}/evaluate_retrieval/fold~{{fold}}/permutations.parquet",
         provenance=f"{OUT}/evaluate_retrieval/fold~{{fold}}/provenance.json",
-    params:
-        settings=section("evaluate_retrieval"),
-        version=VERSION,
     log:
         f"logs/{SCREEN.screen}/evaluate_retrieval/fold~{{fold}}.log",
     benchmark:
@@ -47,6 +44,9 @@ rule evaluate_retrieval:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=section("evaluate_retrieval"),
+        version=VERSION,
     shell:
         "dssl evaluate_retrieval --settings {params.settings:q} --inputs {input.inputs} "
         "--wells {input.wells} --treatments {input.treatments} --compounds {input.compounds} "
@@ -57,18 +57,14 @@ rule evaluate_retrieval:
 
 rule evaluate_disentanglement:
     input:
-        wells=rules.embed.output.wells,
-        compounds=rules.embed.output.compounds,
-        molecules=rules.embed.output.molecules,
+        pairs=rules.pair_and_split.output.pairs,
+        state=rules.fit_preprocessing.output.state,
+        models=rules.select_model.output.selected_models,
         tables=[table for table in (PROBE_WELLS, PROBE_COMPOUNDS) if table],
     output:
         probes=f"{OUT}/evaluate_disentanglement/fold~{{fold}}/probes.tsv",
         dependence=f"{OUT}/evaluate_disentanglement/fold~{{fold}}/dependence.tsv",
         provenance=f"{OUT}/evaluate_disentanglement/fold~{{fold}}/provenance.json",
-    params:
-        settings=section("evaluate_disentanglement"),
-        tables=f"{option('--well-table', PROBE_WELLS)} {option('--compound-table', PROBE_COMPOUNDS)}",
-        version=VERSION,
     log:
         f"logs/{SCREEN.screen}/evaluate_disentanglement/fold~{{fold}}.log",
     benchmark:
@@ -76,9 +72,13 @@ rule evaluate_disentanglement:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=section("evaluate_disentanglement"),
+        tables=f"{option('--well-table', PROBE_WELLS)} {option('--compound-table', PROBE_COMPOUNDS)}",
+        version=VERSION,
     shell:
-        "dssl evaluate_disentanglement --settings {params.settings:q} --wells {input.wells} "
-        "--compounds {input.compounds} --molecules {input.molecules} {params.tables} "
+        "dssl evaluate_disentanglement --settings {params.settings:q} --pairs {input.pairs} "
+        "--state {input.state} --models {input.models} {params.tables} "
         "--fold {wildcards.fold} --probes {output.probes} --dependence {output.dependence} "
         "--provenance {output.provenance} 2> {log}"
 
@@ -86,18 +86,19 @@ rule evaluate_disentanglement:
 rule summarize_folds:
     input:
         queries=expand(rules.evaluate_retrieval.output.queries, fold=TEST_FOLDS),
-        permutations=expand(rules.evaluate_retrieval.output.permutations, fold=TEST_FOLDS),
+        permutations=expand(
+            rules.evaluate_retrieval.output.permutations, fold=TEST_FOLDS
+        ),
         probes=expand(rules.evaluate_disentanglement.output.probes, fold=TEST_FOLDS),
-        dependence=expand(rules.evaluate_disentanglement.output.dependence, fold=TEST_FOLDS),
+        dependence=expand(
+            rules.evaluate_disentanglement.output.dependence, fold=TEST_FOLDS
+        ),
     output:
         retrieval=f"{OUT}/summarize_folds/retrieval.tsv",
         comparisons=f"{OUT}/summarize_folds/comparisons.tsv",
         all_probes=f"{OUT}/summarize_folds/probes.tsv",
         all_dependence=f"{OUT}/summarize_folds/dependence.tsv",
         provenance=f"{OUT}/summarize_folds/provenance.json",
-    params:
-        settings=section("evaluate_retrieval"),
-        version=VERSION,
     log:
         f"logs/{SCREEN.screen}/summarize_folds.log",
     benchmark:
@@ -105,6 +106,9 @@ rule summarize_folds:
     resources:
         mem_mb=8000,
         runtime=60,
+    params:
+        settings=section("evaluate_retrieval"),
+        version=VERSION,
     shell:
         "dssl summarize_folds --settings {params.settings:q} --queries {input.queries} "
         "--permutations {input.permutations} --probes {input.probes} "

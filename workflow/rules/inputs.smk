@@ -5,13 +5,12 @@ if SCREEN.simulate_screen:
     rule simulate_screen:
         output:
             molecules=f"{OUT}/simulate_screen/molecules.tsv",
-            plates=expand(f"{OUT}/simulate_screen/plates/{{table}}.csv.gz", table=TABLES),
+            plates=expand(
+                f"{OUT}/simulate_screen/plates/{{table}}.csv.gz", table=TABLES
+            ),
             truth_wells=f"{OUT}/simulate_screen/truth_wells.tsv",
             truth_compounds=f"{OUT}/simulate_screen/truth_compounds.tsv",
             provenance=f"{OUT}/simulate_screen/provenance.json",
-        params:
-            settings=section("simulate_screen"),
-            version=VERSION,
         log:
             f"logs/{SCREEN.screen}/simulate_screen.log",
         benchmark:
@@ -19,6 +18,9 @@ if SCREEN.simulate_screen:
         resources:
             mem_mb=2000,
             runtime=10,
+        params:
+            settings=section("simulate_screen"),
+            version=VERSION,
         shell:
             "dssl simulate_screen --settings {params.settings:q} --molecules {output.molecules} "
             "--plates {output.plates} --truth-wells {output.truth_wells} "
@@ -31,18 +33,18 @@ if SCREEN.fetch_screen:
         output:
             file=f"{OUT}/fetch_screen/{{file}}",
             provenance=f"{OUT}/fetch_screen/provenance/{{file}}.json",
-        params:
-            settings=section("fetch_screen"),
-            version=VERSION,
-        wildcard_constraints:
-            file="|".join(map(re.escape, SCREEN.fetch_screen.files)),
         log:
             f"logs/{SCREEN.screen}/fetch_screen/{{file}}.log",
         benchmark:
             f"logs/{SCREEN.screen}/fetch_screen/{{file}}.benchmark.tsv"
+        wildcard_constraints:
+            file="|".join(map(re.escape, SCREEN.fetch_screen.files)),
         resources:
             mem_mb=1000,
             runtime=60,
+        params:
+            settings=section("fetch_screen"),
+            version=VERSION,
         shell:
             "dssl fetch_screen --settings {params.settings:q} --file {output.file} "
             "--provenance {output.provenance} 2> {log}"

@@ -10,10 +10,6 @@ rule standardize_molecules:
         rejected=f"{OUT}/standardize_molecules/rejected.tsv",
         merged=f"{OUT}/standardize_molecules/merged.tsv",
         provenance=f"{OUT}/standardize_molecules/provenance.json",
-    params:
-        settings=section("standardize_molecules"),
-        columns=section("molecules"),
-        version=VERSION,
     log:
         f"logs/{SCREEN.screen}/standardize_molecules.log",
     benchmark:
@@ -22,6 +18,10 @@ rule standardize_molecules:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=section("standardize_molecules"),
+        columns=section("molecules"),
+        version=VERSION,
     shell:
         "dssl standardize_molecules --settings {params.settings:q} --columns {params.columns:q} "
         "--table {input.table} --molecules {output.molecules} --aliases {output.aliases} "
@@ -35,9 +35,6 @@ rule featurize_molecules:
     output:
         features=f"{OUT}/featurize_molecules/features.h5ad",
         provenance=f"{OUT}/featurize_molecules/provenance.json",
-    params:
-        settings=section("featurize_molecules"),
-        version=VERSION,
     log:
         f"logs/{SCREEN.screen}/featurize_molecules.log",
     benchmark:
@@ -46,6 +43,9 @@ rule featurize_molecules:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=section("featurize_molecules"),
+        version=VERSION,
     shell:
         "dssl featurize_molecules --settings {params.settings:q} --molecules {input.molecules} "
         "--features {output.features} --threads {threads} "

@@ -12,9 +12,6 @@ rule pair_and_split:
         excluded_wells=f"{OUT}/pair_and_split/excluded_wells.tsv",
         excluded_compounds=f"{OUT}/pair_and_split/excluded_compounds.tsv",
         provenance=f"{OUT}/pair_and_split/provenance.json",
-    params:
-        settings=section("pair_and_split"),
-        version=VERSION,
     log:
         f"logs/{SCREEN.screen}/pair_and_split.log",
     benchmark:
@@ -22,6 +19,9 @@ rule pair_and_split:
     resources:
         mem_mb=8000,
         runtime=30,
+    params:
+        settings=section("pair_and_split"),
+        version=VERSION,
     shell:
         "dssl pair_and_split --settings {params.settings:q} --profiles {input.profiles} "
         "--features {input.features} --aliases {input.aliases} --pairs {output.pairs} "
@@ -36,9 +36,6 @@ rule fit_preprocessing:
         state=f"{OUT}/fit_preprocessing/fold~{{fold}}/state.safetensors",
         inputs=f"{OUT}/fit_preprocessing/fold~{{fold}}/inputs.h5mu",
         provenance=f"{OUT}/fit_preprocessing/fold~{{fold}}/provenance.json",
-    params:
-        settings=section("fit_preprocessing"),
-        version=VERSION,
     log:
         f"logs/{SCREEN.screen}/fit_preprocessing/fold~{{fold}}.log",
     benchmark:
@@ -46,6 +43,9 @@ rule fit_preprocessing:
     resources:
         mem_mb=8000,
         runtime=60,
+    params:
+        settings=section("fit_preprocessing"),
+        version=VERSION,
     shell:
         "dssl fit_preprocessing --settings {params.settings:q} --pairs {input.pairs} "
         "--fold {wildcards.fold} --state {output.state} --inputs {output.inputs} "

@@ -9,11 +9,6 @@ rule normalize_plate:
         profiles=f"{OUT}/normalize_plate/{{table}}.h5ad",
         quality=f"{OUT}/normalize_plate/{{table}}.quality.tsv",
         provenance=f"{OUT}/normalize_plate/{{table}}.provenance.json",
-    params:
-        settings=section("normalize_plate"),
-        plates=section("plates"),
-        plate_list=option("--plate-list", PLATE_LIST),
-        version=VERSION,
     log:
         f"logs/{SCREEN.screen}/normalize_plate/{{table}}.log",
     benchmark:
@@ -21,6 +16,11 @@ rule normalize_plate:
     resources:
         mem_mb=2000,
         runtime=20,
+    params:
+        settings=section("normalize_plate"),
+        plates=section("plates"),
+        plate_list=option("--plate-list", PLATE_LIST),
+        version=VERSION,
     shell:
         "dssl normalize_plate --settings {params.settings:q} --plates {params.plates:q} "
         "--table {input.table} {params.plate_list} --profiles {output.profiles} "
@@ -35,10 +35,6 @@ rule assemble_profiles:
         profiles=f"{OUT}/assemble_profiles/profiles.h5ad",
         dropped_features=f"{OUT}/assemble_profiles/dropped_features.tsv",
         provenance=f"{OUT}/assemble_profiles/provenance.json",
-    params:
-        settings=section("assemble_profiles"),
-        annotation=option("--annotation", ANNOTATION),
-        version=VERSION,
     log:
         f"logs/{SCREEN.screen}/assemble_profiles.log",
     benchmark:
@@ -46,6 +42,10 @@ rule assemble_profiles:
     resources:
         mem_mb=8000,
         runtime=60,
+    params:
+        settings=section("assemble_profiles"),
+        annotation=option("--annotation", ANNOTATION),
+        version=VERSION,
     shell:
         "dssl assemble_profiles --settings {params.settings:q} --plates {input.plates} "
         "{params.annotation} --profiles {output.profiles} "

@@ -9,10 +9,6 @@ rule train_shared:
         history=f"{OUT}/train_shared/{SHARED}/history.jsonl",
         metrics=f"{OUT}/train_shared/{SHARED}/metrics.json",
         provenance=f"{OUT}/train_shared/{SHARED}/provenance.json",
-    params:
-        settings=section("train_shared"),
-        checkpoint=f"{OUT}/train_shared/{SHARED}/checkpoint",
-        version=VERSION,
     log:
         f"logs/{SCREEN.screen}/train_shared/{SHARED}.log",
     benchmark:
@@ -22,6 +18,10 @@ rule train_shared:
         mem_mb=4000,
         runtime=120,
         gpu=SCREEN.train_shared.run.gpus(),
+    params:
+        settings=section("train_shared"),
+        checkpoint=f"{OUT}/train_shared/{SHARED}/checkpoint",
+        version=VERSION,
     shell:
         "dssl train_shared --settings {params.settings:q} --inputs {input.inputs} "
         "--beta {wildcards.beta} --seed {wildcards.seed} --checkpoint {params.checkpoint} "
@@ -38,10 +38,6 @@ rule train_specific:
         history=f"{OUT}/train_specific/{SPECIFIC}/history.jsonl",
         metrics=f"{OUT}/train_specific/{SPECIFIC}/metrics.json",
         provenance=f"{OUT}/train_specific/{SPECIFIC}/provenance.json",
-    params:
-        settings=section("train_specific"),
-        checkpoint=f"{OUT}/train_specific/{SPECIFIC}/checkpoint",
-        version=VERSION,
     log:
         f"logs/{SCREEN.screen}/train_specific/{SPECIFIC}.log",
     benchmark:
@@ -51,6 +47,10 @@ rule train_specific:
         mem_mb=4000,
         runtime=120,
         gpu=SCREEN.train_specific.run.gpus(),
+    params:
+        settings=section("train_specific"),
+        checkpoint=f"{OUT}/train_specific/{SPECIFIC}/checkpoint",
+        version=VERSION,
     shell:
         "dssl train_specific --settings {params.settings:q} --inputs {input.inputs} "
         "--shared {input.shared} --lam {wildcards.lam} --seed {wildcards.seed} "
@@ -61,24 +61,34 @@ rule train_specific:
 rule select_model:
     input:
         shared_metrics=expand(
-            rules.train_shared.output.metrics, beta=BETAS, seed=SEEDS, allow_missing=True
+            rules.train_shared.output.metrics,
+            beta=BETAS,
+            seed=SEEDS,
+            allow_missing=True,
         ),
         specific_metrics=expand(
-            rules.train_specific.output.metrics, beta=BETAS, lam=LAMS, seed=SEEDS, allow_missing=True
+            rules.train_specific.output.metrics,
+            beta=BETAS,
+            lam=LAMS,
+            seed=SEEDS,
+            allow_missing=True,
         ),
         models=expand(
-            rules.train_specific.output.model, beta=BETAS, lam=LAMS, seed=SEEDS, allow_missing=True
+            rules.train_specific.output.model,
+            beta=BETAS,
+            lam=LAMS,
+            seed=SEEDS,
+            allow_missing=True,
         ),
     output:
         candidates=f"{OUT}/select_model/fold~{{fold}}/candidates.tsv",
         selected=f"{OUT}/select_model/fold~{{fold}}/selected.json",
         selected_models=expand(
-            f"{OUT}/select_model/fold~{{fold}}/seed~{{seed}}.safetensors", seed=SEEDS, allow_missing=True
+            f"{OUT}/select_model/fold~{{fold}}/seed~{{seed}}.safetensors",
+            seed=SEEDS,
+            allow_missing=True,
         ),
         provenance=f"{OUT}/select_model/fold~{{fold}}/provenance.json",
-    params:
-        settings=section("select_model"),
-        version=VERSION,
     log:
         f"logs/{SCREEN.screen}/select_model/fold~{{fold}}.log",
     benchmark:
@@ -86,6 +96,9 @@ rule select_model:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        settings=section("select_model"),
+        version=VERSION,
     shell:
         "dssl select_model --settings {params.settings:q} --shared-metrics {input.shared_metrics} "
         "--specific-metrics {input.specific_metrics} --models {input.models} "
@@ -109,9 +122,6 @@ rule embed:
             allow_missing=True,
         ),
         provenance=f"{OUT}/embed/fold~{{fold}}/provenance.json",
-    params:
-        settings=section("embed"),
-        version=VERSION,
     log:
         f"logs/{SCREEN.screen}/embed/fold~{{fold}}.log",
     benchmark:
@@ -119,9 +129,15 @@ rule embed:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=section("embed"),
+        umap=lambda wildcards: (
+            "--umap" if wildcards.fold == HANDOVER_FOLD else "--no-umap"
+        ),
+        version=VERSION,
     shell:
         "dssl embed --settings {params.settings:q} --pairs {input.pairs} --state {input.state} "
-        "--models {input.models} --fold {wildcards.fold} --wells {output.wells} "
+        "--models {input.models} --fold {wildcards.fold} {params.umap} --wells {output.wells} "
         "--treatments {output.treatments} --compounds {output.compounds} "
         "--molecules {output.molecules} --tables {output.tables} "
         "--provenance {output.provenance} 2> {log}"

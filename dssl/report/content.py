@@ -1,0 +1,145 @@
+"""What a page consists of: sections of paragraphs, tables, figures and drawn examples."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+MISSING = "\N{EN DASH}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text of a table's cell, a smaller second line, and whether it stands out."""
+
+    text: str
+    note: str = ""
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text.
+
+    A row of one cell is the heading of the rows below it. The first `n_labels` columns are names (left-aligned), the
+    others figures. A folded table is shown when it is asked for.
+    """
+
+    caption: str
+    columns: list[str]
+    rows: list[list[Cell]]
+    n_labels: int = 1
+    folded: bool = False
+    kind: ClassVar[str] = "table"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """An image as a data URI, what it shows in words, and how to read it."""
+
+    caption: str
+    alt: str
+    uri: str
+    kind: ClassVar[str] = "figure"
+
+
+@dataclass(frozen=True)
+class Note:
+    """A remark that must not be overlooked."""
+
+    text: str
+    kind: ClassVar[str] = "note"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A molecule: its name, its structure as a data URI, and what is said below it."""
+
+    name: str
+    uri: str
+    text: str = ""
+    is_right: bool = False
+
+
+@dataclass(frozen=True)
+class Example:
+    """A query and the molecules that are nearest to it."""
+
+    query: Drawing
+    neighbours: list[Drawing]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Several queries, and how to read them."""
+
+    caption: str
+    examples: list[Example]
+    kind: ClassVar[str] = "examples"
+
+
+Part = Table | Figure | Note | Examples
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page with a heading and an address (#identifier)."""
+
+    identifier: str
+    title: str
+    paragraphs: list[str] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+
+
+def cells(values: Sequence[object]) -> list[Cell]:
+    """A row of plain cells."""
+    return [Cell(text_of(value)) for value in values]
+
+
+def text_of(value: object) -> str:
+    """A number as people write it (missing: a dash), anything else as its text."""
+    if value is None:
+        return MISSING
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number with so many significant digits, a true minus sign, and a dash where it is missing."""
+    if math.isnan(value):
+        return MISSING
+    if value != 0 and (abs(value) < 1e-3 or abs(value) >= 1e5):
+        return f"{value:.{digits - 1}e}".replace("-", "\N{MINUS SIGN}")
+    decimals = max(0, digits - len(str(int(abs(value))))) if abs(value) >= 1 else digits
+    return f"{value:,.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def interval(low: float, high: float) -> str:
+    """An interval in brackets; empty where it is missing."""
+    return "" if math.isnan(low) or math.isnan(high) else f"[{number(low)}, {number(high)}]"
+
+
+def p_text(value: float) -> str:
+    """A p-value: "p = 0.012", "p < 0.001", or nothing where it is missing."""
+    if math.isnan(value):
+        return ""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a data frame as dictionaries of plain values."""
+    return [{str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def frame_table(frame: pd.DataFrame, caption: str, n_labels: int = 1, folded: bool = False) -> Table:
+    """A data frame as it is, one cell per value."""
+    rows = [cells([_plain(value) for value in row]) for row in frame.itertuples(index=False, name=None)]
+    return Table(caption, [str(name).replace("_", " ") for name in frame.columns], rows, n_labels, folded)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,120 @@
+"""Section 5: maps of the codes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+from dssl import keys
+from dssl.report.content import Figure, Note, Part, Section
+from dssl.report.figures import GREY, N_COLOURED, category_style, style, svg_uri
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+ALWAYS = (keys.SPLIT, keys.BATCH)
+PANELS = (
+    (keys.PHENOTYPE, keys.X_UMAP, "phenotypes, shared"),
+    (keys.MOLECULE, keys.X_UMAP, "molecules, shared"),
+    (keys.PHENOTYPE, keys.X_UMAP_SPECIFIC, "phenotypes, specific"),
+    (keys.MOLECULE, keys.X_UMAP_SPECIFIC, "molecules, specific"),
+)
+
+
+def maps_section(compounds: "AnnData", molecules: "AnnData", fold: str, color_by: Sequence[str]) -> Section:
+    """A row of four maps for each column: phenotypes and molecules, shared and specific codes."""
+    described = _described(compounds.obs, molecules.obs)
+    parts: list[Part] = []
+    absent = [column for column in color_by if column not in described]
+    if absent:
+        known = ", ".join(map(str, described.columns))
+        parts.append(
+            Note(f"report.color_by names {', '.join(absent)}, which these compounds do not have; they have {known}.")
+        )
+    for column in dict.fromkeys([*ALWAYS, *color_by]):
+        if column in described:
+            parts.append(umap_figure(compounds, molecules, described[column]))
+    text = (
+        f"UMAP of the codes of the model of fold {fold}; every point is a compound (mean of its wells) or its "
+        "molecule. Near points have similar codes; distances between far groups, their sizes and the axes "
+        "themselves mean nothing. A map is for looking, the tables are for concluding: groups seen here count when "
+        "the probes below confirm them."
+    )
+    return Section("maps", "Maps of the codes", [text], parts)
+
+
+def _described(compounds: pd.DataFrame, molecules: pd.DataFrame) -> pd.DataFrame:
+    """Columns of the compounds, and of the molecules where the compounds lack them, by compound_id."""
+    first = compounds.set_index(compounds[keys.COMPOUND_ID].astype(str).to_numpy())
+    second = molecules.set_index(molecules[keys.COMPOUND_ID].astype(str).to_numpy())
+    return first.join(second.drop(columns=first.columns, errors="ignore"), how="left")
+
+
+def umap_figure(compounds: "AnnData", molecules: "AnnData", values: "pd.Series[Any]") -> Figure:
+    """Four maps coloured by one column."""
+    from matplotlib.figure import Figure as Canvas
+
+    of_modality = {keys.PHENOTYPE: compounds, keys.MOLECULE: molecules}
+    panels = [panel for panel in PANELS if panel[1] in of_modality[panel[0]].obsm]
+    numeric = is_numeric_dtype(values) and not is_bool_dtype(values) and values.nunique() > N_COLOURED
+    with style():
+        canvas = Canvas(figsize=(11.4, 2.9), layout="constrained")
+        axes = canvas.subplots(1, len(panels), squeeze=False)[0]
+        handles: list[Any] = []
+        for axis, (modality, key, title) in zip(axes, panels, strict=True):
+            adata = of_modality[modality]
+            own = values.reindex(adata.obs[keys.COMPOUND_ID].astype(str))
+            draw = _scatter_numeric if numeric else _scatter_categories
+            handles = draw(axis, np.asarray(adata.obsm[key]), own, values)
+            axis.set(xticks=[], yticks=[], xlabel="UMAP 1 (no unit)", ylabel="UMAP 2")
+            axis.set_title(f"{title} (n = {adata.n_obs})", fontsize=9.5)
+        if numeric:
+            canvas.colorbar(handles[0], ax=list(axes), label=str(values.name))
+        else:
+            legend = canvas.legend(handles=handles, loc="outside right upper", title=_short(str(values.name)))
+            legend.get_title().set_parse_math(False)
+            for text in legend.get_texts():
+                text.set_parse_math(False)
+        rest = values.nunique() > N_COLOURED and not numeric
+        grey = f" The {N_COLOURED} largest of {values.nunique()} groups are coloured." if rest else ""
+        return Figure(
+            f"Coloured by {values.name}.{grey}", f"UMAPs of the codes coloured by {values.name}", svg_uri(canvas)
+        )
+
+
+def _scatter_numeric(axis: Any, points: NDArray[Any], own: "pd.Series[Any]", values: "pd.Series[Any]") -> list[Any]:
+    low, high = np.nanquantile(values.to_numpy(dtype=np.float64), [0.02, 0.98])
+    axis.scatter(*points.T, s=7, c=GREY, lw=0, rasterized=len(points) > 5000)
+    shown = own.to_numpy(dtype=np.float64)
+    return [
+        axis.scatter(*points.T, s=9, c=shown, vmin=low, vmax=high, cmap="viridis", lw=0, rasterized=len(points) > 5000)
+    ]
+
+
+def _scatter_categories(axis: Any, points: NDArray[Any], own: "pd.Series[Any]", values: "pd.Series[Any]") -> list[Any]:
+    counts = values.dropna().astype(str).value_counts()
+    # a stable order among groups of equal size, so that the page is the same at every run
+    names = sorted(counts.index, key=lambda name: (-counts[name], name))
+    text = own.astype(object).where(own.notna(), "").astype(str).to_numpy()
+    others = ~np.isin(text, names[:N_COLOURED])
+    handles = []
+    if others.any():
+        axis.scatter(*points[others].T, s=7, c=GREY, lw=0, rasterized=len(points) > 5000)
+    for number, name in enumerate(names[:N_COLOURED]):
+        colour, marker = category_style(number)
+        chosen = text == name
+        axis.scatter(*points[chosen].T, s=11, c=colour, marker=marker, lw=0, alpha=0.85, rasterized=len(points) > 5000)
+        handles.append(axis.scatter([], [], s=26, c=colour, marker=marker, label=f"{_short(name)} ({counts[name]})"))
+    if len(names) > N_COLOURED or values.isna().any():
+        rest = len(values) - int(counts[names[:N_COLOURED]].sum())
+        handles.append(axis.scatter([], [], s=26, c=GREY, label=f"others ({rest})"))
+    return handles
+
+
+def _short(text: str, width: int = 26) -> str:
+    shown = text if len(text) <= width else text[: width - 1] + "…"
+    # a label that begins with an underscore would be left out of the legend
+    return f" {shown}" if shown.startswith("_") else shown

@@ -1,0 +1,126 @@
+"""Section 4: how well held-out compounds are found, by every method."""
+
+from typing import Any
+
+import pandas as pd
+
+from dssl.evaluation.ranks import MEAN_NORMALIZED_RANK, MRR
+from dssl.evaluation.statistics import ALL_FOLDS
+from dssl.report.content import Figure, Note, Part, Section, interval, number, p_text, records
+from dssl.report.figures import PALETTE, style, svg_uri
+from dssl.report.retrieval_tables import (
+    COMPOUND,
+    SIGNIFICANT,
+    WHOLE,
+    comparison_table,
+    direction_name,
+    level_table,
+    main_table,
+)
+
+LEARNED = "dssl"
+OTHER_METHODS = "#5B6670"
+
+
+def retrieval_section(retrieval: pd.DataFrame, comparisons: pd.DataFrame) -> Section:
+    """Sentences, figure, main table, paired comparisons, and the other levels."""
+    title = "Retrieval of held-out compounds"
+    pooled = retrieval[retrieval["fold"].astype(str) == ALL_FOLDS]
+    main = pooled[pooled["level"] == COMPOUND]
+    if main.empty:
+        return Section("retrieval", title, [], [Note("There are no retrieval results at the compound level.")])
+    parts: list[Part] = [figure(main), main_table(main)]
+    if len(comparisons):
+        parts.append(comparison_table(comparisons))
+    others = pooled[(pooled["level"] != COMPOUND) & pooled["metric"].isin([MRR, MEAN_NORMALIZED_RANK])]
+    if len(others):
+        parts.append(level_table(others))
+    intro = (
+        "A held-out compound's phenotype is compared with the structures of a library of held-out compounds (or the "
+        "other way round), and the place of the right one in the order is recorded. The whole library holds all "
+        "held-out compounds of the fold; the batch library only those measured in the query's own batch (or plate), "
+        "so that batch effects cannot help."
+    )
+    return Section("retrieval", title, [intro, *sentences(main, comparisons)], parts)
+
+
+def sentences(main: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
+    """What the tables say of each direction, in the whole library at the compound level."""
+    found = []
+    scores = main[(main["metric"] == MRR) & (main["library"] == WHOLE)]
+    for direction, block in scores.groupby("direction", sort=False):
+        best = max(records(block), key=lambda row: (float(row["value"]), str(row["method"]) == LEARNED))
+        text = (
+            f"{direction_name(str(direction))}: of {len(block)} methods, {best['method']} has the highest MRR, "
+            f"{number(best['value'])} {interval(best['ci_low'], best['ci_high'])}; chance is {number(best['chance'])} "
+            f"(n = {best['n_compounds']:.0f} compounds, libraries of {best['library_size']:.4g} on average)."
+        )
+        is_here = (comparisons["direction"] == direction) & (comparisons["library"] == WHOLE)
+        is_here &= (comparisons["level"] == COMPOUND) & (comparisons["metric"] == MRR)
+        found.append(" ".join([text, *verdicts(records(comparisons[is_here]))]))
+    return found
+
+
+def verdicts(compared: list[dict[str, Any]]) -> list[str]:
+    """Paired comparisons in words; a difference that is not significant is not called equality."""
+    clear = [row for row in compared if row["p_value"] < SIGNIFICANT]
+    unclear = [row for row in compared if not row["p_value"] < SIGNIFICANT]
+    found = [
+        f"{row['method_a']} is significantly {'better' if row['difference'] > 0 else 'worse'} than {row['method_b']} "
+        f"({_difference(row)})."
+        for row in clear
+    ]
+    if unclear:
+        which = "; ".join(f"{row['method_a']} and {row['method_b']} ({_difference(row)})" for row in unclear)
+        found.append(f"Not significant, so that these data do not tell which of the two is better: {which}.")
+    return found
+
+
+def _difference(row: dict[str, Any]) -> str:
+    bounds = interval(row["ci_low"], row["ci_high"])
+    return ", ".join(
+        part for part in (f"difference {number(row['difference'])} {bounds}", p_text(row["p_value"])) if part
+    )
+
+
+def figure(main: pd.DataFrame) -> Figure:
+    """MRR with intervals by method, a panel for each direction and library."""
+    from matplotlib.figure import Figure as Canvas
+
+    scores = main[main["metric"] == MRR]
+    methods = list(dict.fromkeys(scores["method"].astype(str)))[::-1]
+    directions, libraries = (list(dict.fromkeys(scores[name].astype(str))) for name in ("direction", "library"))
+    height = (0.34 * len(methods) + 1.1) * len(libraries)
+    with style():
+        canvas = Canvas(figsize=(4.4 * len(directions) + 0.6, height), layout="constrained")
+        axes = canvas.subplots(len(libraries), len(directions), squeeze=False, sharex="row", sharey=True)
+        for row, library in enumerate(libraries):
+            for column, direction in enumerate(directions):
+                axis = axes[row, column]
+                block = scores[(scores["library"] == library) & (scores["direction"] == direction)]
+                _dots(axis, block, methods)
+                size = f"n = {block['n_compounds'].max():.0f} compounds, size {block['library_size'].mean():.4g}"
+                axis.set_title(f"{direction_name(direction)}\n{library} library ({size})", parse_math=False)
+                axis.set_xlabel("mean reciprocal rank (no unit)" if row == len(libraries) - 1 else "")
+        uri = svg_uri(canvas)
+    return Figure(
+        "Mean reciprocal rank (MRR) of every method with its 95 % interval, compound level, all folds together. "
+        "Dashed: chance. A method whose interval reaches the dashed line may be guessing. Where the intervals of "
+        "two methods overlap, one may still be better, since both are asked about the same compounds: see the "
+        "paired comparisons.",
+        "Mean reciprocal rank by method, direction and library, with intervals and chance",
+        uri,
+    )
+
+
+def _dots(axis: Any, block: pd.DataFrame, methods: list[str]) -> None:
+    for row in records(block):
+        y = methods.index(str(row["method"]))
+        colour = PALETTE[0] if row["method"] == LEARNED else OTHER_METHODS
+        axis.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=2.2, solid_capstyle="round")
+        axis.plot(row["value"], y, "o", color=colour, ms=7)
+    if len(block):
+        axis.axvline(block["chance"].mean(), color=PALETTE[5], ls="--", lw=1.2)
+    axis.set_yticks(range(len(methods)), methods, parse_math=False)
+    axis.set_ylim(-0.6, len(methods) - 0.4)
+    axis.set_xlim(left=0)

@@ -1,0 +1,112 @@
+"""Tables of section 4."""
+
+from typing import Any
+
+import pandas as pd
+
+from dssl.evaluation.ranks import LOWER_IS_BETTER, MEAN_NORMALIZED_RANK, MRR
+from dssl.report.content import MISSING, Cell, Table, interval, number, p_text, records
+
+COMPOUND, WHOLE = "compound", "whole"
+METRIC_NAMES = {"top_1": "top-1", "top_10": "top-10", MRR: "MRR", MEAN_NORMALIZED_RANK: "mean rank"}
+DIRECTION_NAMES = {
+    "phenotype_to_molecule": "Phenotype → molecule",
+    "molecule_to_phenotype": "Molecule → phenotype",
+}
+SIGNIFICANT = 0.05
+
+
+def direction_name(direction: str) -> str:
+    """A direction as people read it."""
+    return DIRECTION_NAMES.get(direction, direction)
+
+
+def _place(direction: object, library: object) -> str:
+    return f"{direction_name(str(direction))}, {library} library"
+
+
+def main_table(main: pd.DataFrame) -> Table:
+    """A block per direction and library: a row for each method, and chance below."""
+    rows: list[list[Cell]] = []
+    for (direction, library), block in main.groupby(["direction", "library"], sort=False):
+        rows.append([Cell(_place(direction, library))])
+        best = best_methods(block)
+        for method, lines in block.groupby("method", sort=False):
+            scores = {str(row["metric"]): row for row in records(lines)}
+            first = next(iter(scores.values()))
+            head = [Cell(str(method)), Cell(f"{first['n_compounds']:.0f}"), Cell(number(first["library_size"]))]
+            rows.append([*head, *(_score(scores.get(name), str(method) == best.get(name)) for name in METRIC_NAMES)])
+        chance = dict(zip(block["metric"], block["chance"], strict=True))
+        rows.append(
+            [Cell("chance"), Cell(""), Cell(""), *(Cell(number(chance.get(m, float("nan")))) for m in METRIC_NAMES)]
+        )
+    caption = (
+        "Compound level, all folds together. top-1, top-10: share of the n compounds whose partner comes first, or "
+        "among the first ten; MRR: mean of 1 / rank; mean rank: 0 is always first, 0.5 is chance. Higher is better, "
+        "but for the mean rank. In brackets the 95 % interval (bootstrap over compounds); p: how often random "
+        "pairings do as well. Bold: the best figure of the block, which need not be significantly better than the "
+        "next."
+    )
+    return Table(caption, ["method", "n", "library size", *METRIC_NAMES.values()], rows)
+
+
+def best_methods(block: pd.DataFrame) -> dict[str, str]:
+    """Method with the best value of every metric; none where several share it."""
+    found = {}
+    for name, lines in block.groupby("metric"):
+        values = lines["value"].astype(float)
+        top = values.min() if name in LOWER_IS_BETTER else values.max()
+        methods = lines["method"][values == top]
+        if len(methods) == 1 and len(lines) > 1:
+            found[str(name)] = str(methods.iloc[0])
+    return found
+
+
+def _score(row: dict[str, Any] | None, strong: bool = False) -> Cell:
+    if row is None:
+        return Cell(MISSING)
+    notes = (interval(row["ci_low"], row["ci_high"]), p_text(row["p_value"]))
+    return Cell(number(row["value"]), "\n".join(filter(None, notes)), strong)
+
+
+def comparison_table(comparisons: pd.DataFrame) -> Table:
+    """Every paired comparison at the compound level."""
+    shown = comparisons[(comparisons["level"] == COMPOUND) & comparisons["metric"].isin(METRIC_NAMES)]
+    rows: list[list[Cell]] = []
+    for (direction, library), block in shown.groupby(["direction", "library"], sort=False):
+        rows.append([Cell(_place(direction, library))])
+        rows += [
+            [
+                Cell(METRIC_NAMES[str(row["metric"])]),
+                Cell(f"{row['method_a']} \N{MINUS SIGN} {row['method_b']}"),
+                Cell(number(row["difference"]), strong=bool(row["p_value"] < SIGNIFICANT)),
+                Cell(interval(row["ci_low"], row["ci_high"])),
+                Cell(p_text(row["p_value"])),
+                Cell(f"{row['n_compounds']:.0f}"),
+            ]
+            for row in records(block)
+        ]
+    caption = (
+        "Paired comparisons on the same compounds, compound level: mean difference, 95 % interval (bootstrap), "
+        f"two-sided p (random signs). Bold: p < {SIGNIFICANT:g}, not corrected for the {len(shown)} comparisons made "
+        "here. A difference above 0 favours the first method; in the mean rank, below 0."
+    )
+    return Table(caption, ["metric", "methods", "difference", "95 % interval", "p", "n"], rows, 2, len(rows) > 16)
+
+
+def level_table(others: pd.DataFrame) -> Table:
+    """MRR and mean rank of treatments and wells."""
+    rows: list[list[Cell]] = []
+    for (level, direction, library), block in others.groupby(["level", "direction", "library"], sort=False):
+        rows.append([Cell(f"{str(level).capitalize()} level. {_place(direction, library)}")])
+        for method, lines in block.groupby("method", sort=False):
+            scores = {str(row["metric"]): row for row in records(lines)}
+            first = next(iter(scores.values()))
+            head = [Cell(str(method)), Cell(f"{first['n_queries']:.0f}"), Cell(number(first["library_size"]))]
+            chance = Cell(number(scores[MRR]["chance"] if MRR in scores else float("nan")))
+            rows.append([*head, _score(scores.get(MRR)), chance, _score(scores.get(MEAN_NORMALIZED_RANK))])
+    caption = (
+        "The same for single treatments (compound and dose) and single wells; scores are averaged per compound "
+        "first, so that compounds with many wells do not count more."
+    )
+    return Table(caption, ["method", "queries", "library size", "MRR", "chance (MRR)", "mean rank"], rows, folded=True)

@@ -1,0 +1,128 @@
+"""What is handed over: the report, and the list of all artifacts."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from dssl import __version__, keys
+from dssl.io import read_anndata, read_json, read_table, write_json, write_text
+from dssl.provenance import package_versions
+from dssl.settings.evaluation import ManifestSettings, ReportSettings
+from dssl.settings.screen import ScreenSettings
+from dssl.steps.registry import Input, Inputs, Output, step
+
+if TYPE_CHECKING:
+    from dssl.report.learning import Run, Selection
+
+
+@step
+def report(
+    *,
+    settings: ReportSettings,
+    screen: ScreenSettings,
+    simulated: bool,
+    quality: Inputs,
+    profiles: Input,
+    dropped_features: Input,
+    molecules: Input,
+    rejected: Input,
+    merged: Input,
+    folds: Input,
+    excluded_wells: Input,
+    excluded_compounds: Input,
+    candidates: Inputs,
+    selected: Inputs,
+    shared_histories: Inputs,
+    specific_histories: Inputs,
+    retrieval: Input,
+    comparisons: Input,
+    probes: Input,
+    dependence: Input,
+    map_compounds: Input,
+    map_molecules: Input,
+    example_compounds: Input,
+    example_molecules: Input,
+    html: Output,
+) -> None:
+    """Write the report: one HTML page that needs neither network nor script."""
+    from dssl.report.caveats import caveats_section, settings_section
+    from dssl.report.examples import examples_section
+    from dssl.report.funnel import Screened, funnel_section
+    from dssl.report.knowledge import knowledge_section
+    from dssl.report.learning import learning_section
+    from dssl.report.maps import maps_section
+    from dssl.report.page import render
+    from dssl.report.plates import plates_section
+    from dssl.report.retrieval import retrieval_section
+
+    plates = pd.concat([_table(path) for path in quality], ignore_index=True)
+    left_out = (excluded_wells, excluded_compounds, molecules, rejected, merged, dropped_features, folds)
+    selections = _selections(selected, candidates)
+    scores = _table(retrieval)
+    sections = [
+        funnel_section(Screened(plates, *map(_table, left_out))),
+        plates_section(plates, read_anndata(profiles)),
+        learning_section(selections, _runs(selections, shared_histories, specific_histories)),
+        retrieval_section(scores, _table(comparisons)),
+        maps_section(
+            read_anndata(map_compounds),
+            read_anndata(map_molecules),
+            wildcards_of(map_compounds)["fold"],
+            settings.color_by,
+        ),
+        knowledge_section(_table(probes), _table(dependence)),
+        examples_section(
+            read_anndata(example_compounds),
+            read_anndata(example_molecules),
+            wildcards_of(example_compounds)["fold"],
+            settings.n_examples,
+        ),
+        caveats_section(scores, simulated),
+        settings_section(screen.model_dump(mode="json", exclude_none=True), package_versions()),
+    ]
+    title = settings.title or screen.screen
+    write_text(html, render(title, screen.screen, __version__, simulated, sections))
+
+
+@step
+def manifest(*, settings: ManifestSettings, screen: str, records: Inputs, manifest: Output) -> None:
+    """List every artifact of the screen with its checksum, its maker, and what it was made from."""
+    from dssl.manifest import collect
+
+    write_json(manifest, collect([read_json(path) for path in records], screen, settings.licence))
+
+
+def wildcards_of(path: Path) -> dict[str, str]:
+    """Wildcards in a path as the workflow writes them: `fold~0/beta~0.1/x.tsv` -> {"fold": "0", "beta": "0.1"}."""
+    return {name: value for name, _, value in (part.partition("~") for part in path.parts if "~" in part)}
+
+
+def _table(path: Path) -> pd.DataFrame:
+    return read_table(
+        path, text_columns=["fold", keys.PLATE, keys.BATCH, keys.WELL, keys.COMPOUND_ID, "column", "reason"]
+    )
+
+
+def _selections(selected: list[Path], candidates: list[Path]) -> list["Selection"]:
+    from dssl.report.learning import Selection
+
+    tables = {wildcards_of(path)["fold"]: _table(path) for path in candidates}
+    return [
+        Selection(wildcards_of(path)["fold"], read_json(path), tables[wildcards_of(path)["fold"]]) for path in selected
+    ]
+
+
+def _runs(selections: list["Selection"], shared: list[Path], specific: list[Path]) -> list["Run"]:
+    """Histories of the chosen models; those of the other candidates are not read."""
+    from dssl.report.learning import SHARED, SPECIFIC, Run
+
+    chosen = {each.fold: each.selected for each in selections}
+    runs = []
+    for name, paths in ((SHARED, shared), (SPECIFIC, specific)):
+        for path in paths:
+            found = wildcards_of(path)
+            choice = chosen[found["fold"]]
+            if float(found["beta"]) == choice["beta"] and float(found.get("lambda", choice["lam"])) == choice["lam"]:
+                runs.append(Run(name, found["fold"], found["seed"], pd.read_json(path, lines=True)))
+    return runs

@@ -1,0 +1,284 @@
+"""A small made-up screen as the steps before the report would have written it."""
+
+import json
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+from dssl import keys
+from dssl.settings.evaluation import ReportSettings
+from dssl.settings.screen import ScreenSettings, parse_screen
+
+SMILES = ["CCO", "c1ccccc1O", "CC(=O)Oc1ccccc1C(=O)O", "CCN", "c1ccncc1", "CC(C)C", "OCC(O)CO", "C1CCCCC1"]
+METHODS = ("dssl", "kernel_ridge", "nearest_neighbor", "random")
+METRICS = ("top_1", "top_5", "top_10", "top_1pct", "mrr", "mean_normalized_rank")
+
+
+@dataclass(frozen=True)
+class MadeUp:
+    """Folder of the files, and the arguments of the step `report`."""
+
+    folder: Path
+    arguments: dict[str, Any]
+
+
+def screen_settings() -> ScreenSettings:
+    return parse_screen({"screen": "made-up", "simulate_screen": {}}, "test")
+
+
+def embedding(n: int, rng: np.random.Generator, name: str) -> anndata.AnnData:
+    obs = pd.DataFrame(
+        {
+            keys.COMPOUND_ID: [f"C{k}" for k in range(n)],
+            keys.NAME: [name if k == 0 else f"compound {k}" for k in range(n)],
+            keys.SMILES: [SMILES[k % len(SMILES)] for k in range(n)],
+            keys.BATCH: [f"batch{k % 2}" for k in range(n)],
+            keys.SPLIT: [keys.TEST if k % 2 == 0 else keys.TRAIN for k in range(n)],
+            "mechanism": [name if k == 0 else f"_mechanism {k % 15} $x$" for k in range(n)],
+            "weight": rng.normal(size=n),
+        },
+        index=[f"C{k}" for k in range(n)],
+    )
+    adata = anndata.AnnData(rng.normal(size=(n, 4)).astype(np.float32), obs=obs)
+    for key, width in ((keys.X_SHARED, 6), (keys.X_SPECIFIC, 6), (keys.X_UMAP, 2), (keys.X_UMAP_SPECIFIC, 2)):
+        values = rng.normal(size=(n, width)).astype(np.float32)
+        adata.obsm[key] = values / np.linalg.norm(values, axis=1, keepdims=True)
+    return adata
+
+
+def retrieval_table(methods: tuple[str, ...] = METHODS) -> pd.DataFrame:
+    rows = []
+    for (rank, method), fold, level, direction, library, metric in product(
+        enumerate(methods),
+        ("0", "all"),
+        ("compound", "treatment", "well"),
+        ("phenotype_to_molecule", "molecule_to_phenotype"),
+        ("whole", "batch"),
+        METRICS,
+    ):
+        value = 0.3123 - 0.05 * rank
+        rows.append(
+            (
+                method,
+                fold,
+                level,
+                direction,
+                library,
+                metric,
+                value,
+                value - 0.03,
+                value + 0.03,
+                0.05,
+                0.004,
+                90,
+                44,
+                107.0,
+            )
+        )
+    columns = ["method", "fold", "level", "direction", "library", "metric", "value", "ci_low", "ci_high", "chance"]
+    return pd.DataFrame(rows, columns=[*columns, "p_value", "n_queries", "n_compounds", "library_size"])
+
+
+def comparison_rows(difference: float, p_value: float) -> pd.DataFrame:
+    rows = [
+        (
+            "dssl",
+            method,
+            direction,
+            library,
+            "compound",
+            metric,
+            difference,
+            difference - 0.04,
+            difference + 0.04,
+            p_value,
+            44,
+        )
+        for method, direction, library, metric in product(
+            METHODS[1:],
+            ("phenotype_to_molecule", "molecule_to_phenotype"),
+            ("whole", "batch"),
+            ("mrr", "mean_normalized_rank"),
+        )
+    ]
+    columns = ["method_a", "method_b", "direction", "library", "level", "metric", "difference", "ci_low", "ci_high"]
+    return pd.DataFrame(rows, columns=[*columns, "p_value", "n_compounds"])
+
+
+def probe_rows(folds: list[str]) -> pd.DataFrame:
+    rows = []
+    for fold, (column, kind, level), code in product(
+        folds,
+        (("mechanism", "classes", "compound"), ("cell_count", "numeric", "well"), ("constant", "classes", "compound")),
+        ("shared_phenotype", "specific_phenotype", "shared_molecule", "specific_molecule"),
+    ):
+        done = column != "constant" and not (level == "well" and code.endswith("molecule"))
+        scores = (0.62, 0.55, 0.7, 0.2, 0.002) if done else (np.nan,) * 5
+        name = "r2" if kind == "numeric" else "balanced_accuracy"
+        rows.append((code, column, kind, name, *scores, 50, 40, 2, "" if done else "constant", level, fold))
+    columns = ["code", "column", "kind", "score_name", "score", "ci_low", "ci_high", "chance", "p_value", "n_rows"]
+    return pd.DataFrame(rows, columns=[*columns, "n_groups", "n_rows_left_out", "skipped_reason", "level", "fold"])
+
+
+def dependence_rows(folds: list[str]) -> pd.DataFrame:
+    pairs = [("shared_phenotype", "shared_molecule"), ("specific_phenotype", "shared_phenotype")]
+    rows = [(a, b, m, 0.41, 0.12, 0.002, 53, f) for (a, b), m, f in product(pairs, ("linear_cka", "hsic"), folds)]
+    rows += [("shared_phenotype", "shared_phenotype", "participation_ratio", 9.8, np.nan, np.nan, 53, f) for f in folds]
+    return pd.DataFrame(rows, columns=["code_a", "code_b", "measure", "value", "chance", "p_value", "n_rows", "fold"])
+
+
+def well_profiles(rng: np.random.Generator, plates: list[str]) -> anndata.AnnData:
+    wells = [(plate, f"{chr(65 + row)}{column + 1:02d}") for plate in plates for row in range(4) for column in range(6)]
+    obs = pd.DataFrame(wells, columns=[keys.PLATE, keys.WELL])
+    obs.index = (obs[keys.PLATE] + ":" + obs[keys.WELL]).to_list()
+    values = rng.normal(size=(len(obs), 5)).astype(np.float32)
+    values[0] = np.nan
+    return anndata.AnnData(values, obs=obs)
+
+
+def quality_table(plate: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "plate": [plate], "batch": ["b1"], "n_wells": [24], "n_controls": [4], "n_treated": [20],
+            "qc_missing": [1], "qc_dead": [0], "qc_outlier": [0], "n_flagged": [1], "n_passing_controls": [4],
+            "control_correlation": [0.11], "treated_correlation": [0.21], "control_magnitude": [0.67],
+            "treated_magnitude": [1.234], "control_cell_count": [np.nan], "treated_cell_count": [np.nan],
+        }
+    )  # fmt: skip
+
+
+class Writer:
+    """Writes the files of a made-up screen below a folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def path(self, name: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def table(self, name: str, frame: pd.DataFrame) -> Path:
+        path = self.path(name)
+        frame.to_csv(path, sep="\t", index=False)
+        return path
+
+    def adata(self, name: str, adata: anndata.AnnData) -> Path:
+        path = self.path(name)
+        adata.write_h5ad(path)
+        return path
+
+    def text(self, name: str, text: str) -> Path:
+        path = self.path(name)
+        path.write_text(text)
+        return path
+
+
+def write_training(writer: Writer, folds: list[str]) -> dict[str, list[Path]]:
+    candidates = pd.DataFrame(
+        {"beta": [0.01, 0.01], "lam": [1.0, 10.0], "mrr": [0.2, 0.2], "shared_contrastive": [3.1, 3.1],
+         "specific_contrastive": [2.9, 3.4], "selected": [True, False]}
+    )  # fmt: skip
+    history = "".join(
+        json.dumps(
+            {"epoch": epoch, "train_loss": 4 / epoch} | ({"validation_loss": 5 / epoch} if epoch % 2 == 0 else {})
+        )
+        + "\n"
+        for epoch in range(1, 7)
+    )
+    found: dict[str, list[Path]] = {"candidates": [], "selected": [], "shared_histories": [], "specific_histories": []}
+    for fold in folds:
+        found["candidates"].append(writer.table(f"select_model/fold~{fold}/candidates.tsv", candidates))
+        chosen = json.dumps({"beta": 0.01, "lam": 1.0, "reason": "the best validation mrr"})
+        found["selected"].append(writer.text(f"select_model/fold~{fold}/selected.json", chosen))
+        found["shared_histories"].append(
+            writer.text(f"train_shared/fold~{fold}/beta~0.01/seed~0/history.jsonl", history)
+        )
+        for lam in ("1", "10"):
+            name = f"train_specific/fold~{fold}/beta~0.01/lambda~{lam}/seed~0/history.jsonl"
+            # the history of the model that was not chosen is no JSON: it must not be read
+            found["specific_histories"].append(writer.text(name, history if lam == "1" else "not chosen"))
+    return found
+
+
+def make_up(
+    folder: Path,
+    n_compounds: int = 40,
+    folds: tuple[str, ...] = ("0", "1", "full"),
+    user_text: str = "aspirin",
+    full: bool = True,
+) -> MadeUp:
+    writer, rng = Writer(folder), np.random.default_rng(0)
+    plates = [f"P{k}" for k in range(3)] if full else ["P0"]
+    compounds = embedding(n_compounds, rng, user_text)
+    molecules = compounds.copy()
+    molecules.obs = molecules.obs.drop(columns=["batch"])
+    molecules.obsm[keys.X_SHARED] = (
+        molecules.obsm[keys.X_SHARED] + rng.normal(size=(n_compounds, 6)).astype(np.float32) / 5
+    )
+    ids = compounds.obs[keys.COMPOUND_ID].to_list()
+    reasons = (
+        ["control"] * 12 + ["qc_missing"] * 2 + [f"compound '{user_text}' is not among the molecules"] if full else []
+    )
+    excluded = pd.DataFrame({"well": "A01", "plate": "P0", "compound_id": "x", "reason": reasons})
+    roles = {keys.fold_column(fold): ["train", *["test"] * (n_compounds - 1)] for fold in folds}
+    test_folds = [fold for fold in folds if fold != "full"]
+    molecule_list = pd.DataFrame({"compound_id": ids + ["unpaired"] * full, "name": "n", "smiles": "C"})
+    rejected = pd.DataFrame(
+        {
+            "input_id": ["bad"] * full,
+            "smiles": [user_text] * full,
+            "reason": ["SMILES cannot be parsed (syntax)"] * full,
+        }
+    )
+    merged = pd.DataFrame(
+        {"input_id": ["twin"] * full, "compound_id": ["C0"] * full, "reason": ["same inchikey"] * full}
+    )
+    unpaired = pd.DataFrame({"compound_id": ["unpaired"] * full, "reason": ["no well"] * full})
+    shown = folds[-1]
+    arguments: dict[str, Any] = {
+        "settings": ReportSettings(
+            title=f"Screen of {user_text}", n_examples=4, color_by=["mechanism", "weight", "nonsense"]
+        ),
+        "screen": screen_settings(),
+        "simulated": True,
+        "quality": [writer.table(f"normalize_plate/{plate}.quality.tsv", quality_table(plate)) for plate in plates],
+        "profiles": writer.adata("profiles.h5ad", well_profiles(rng, plates)),
+        "dropped_features": writer.table(
+            "dropped.tsv",
+            pd.DataFrame({"feature": ["f"] * full, "reason": ["blocklist"] * full, "detail": [""] * full}),
+        ),
+        "molecules": writer.table("molecules.tsv", molecule_list),
+        "rejected": writer.table("rejected.tsv", rejected),
+        "merged": writer.table("merged.tsv", merged),
+        "folds": writer.table("folds.tsv", pd.DataFrame({"compound_id": ids, "group": ids, **roles})),
+        "excluded_wells": writer.table("excluded_wells.tsv", excluded),
+        "excluded_compounds": writer.table("excluded_compounds.tsv", unpaired),
+        **write_training(writer, list(folds)),
+        "retrieval": writer.table("retrieval.tsv", retrieval_table()),
+        "comparisons": writer.table("comparisons.tsv", comparison_rows(0.0123, 0.21)),
+        "probes": writer.table("probes.tsv", probe_rows(test_folds)),
+        "dependence": writer.table("dependence.tsv", dependence_rows(test_folds)),
+        "map_compounds": writer.adata(f"embed/fold~{shown}/compounds.h5ad", compounds),
+        "map_molecules": writer.adata(f"embed/fold~{shown}/molecules.h5ad", molecules),
+        "example_compounds": writer.adata("embed/fold~0/compounds.h5ad", compounds),
+        "example_molecules": writer.adata("embed/fold~0/molecules.h5ad", molecules),
+        "html": folder / "report.html",
+    }
+    return MadeUp(folder, arguments)
+
+
+@pytest.fixture(scope="session")
+def made_up_page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a screen whose user likes to type HTML."""
+    from dssl.steps.report import report
+
+    made = make_up(tmp_path_factory.mktemp("report"), user_text="<script>alert('$x_1$')</script>")
+    report(**made.arguments)
+    return str(made.arguments["html"].read_text(encoding="utf-8"))

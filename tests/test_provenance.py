@@ -1,0 +1,37 @@
+import hashlib
+import json
+from importlib import metadata
+from pathlib import Path
+
+import dssl
+from dssl.provenance import package_versions, provenance_record, stamp
+
+
+def test_versions_are_those_of_the_installed_packages() -> None:
+    versions = package_versions()
+    assert versions["dssl"] == dssl.__version__
+    assert {"numpy", "pandas", "rdkit", "torch"} <= set(versions)
+    assert all(version == metadata.version(name) for name, version in versions.items() if name != "dssl")
+
+
+def test_a_record_holds_the_hash_of_every_file(tmp_path: Path) -> None:
+    read, written = tmp_path / "in.csv", tmp_path / "out.csv"
+    read.write_text("a")
+    written.write_text("b")
+    record = provenance_record("embed", {"fold": "0"}, {"pairs": [read], "tables": []}, {"wells": [written]})
+    assert record["step"] == "embed"
+    assert record["parameters"] == {"fold": "0"}
+    assert record["inputs"] == {
+        "pairs": [{"path": read.as_posix(), "sha256": hashlib.sha256(b"a").hexdigest()}],
+        "tables": [],
+    }
+    assert record["outputs"]["wells"][0]["sha256"] == hashlib.sha256(b"b").hexdigest()
+    assert json.loads(json.dumps(record)) == record
+
+
+def test_a_stamp_is_text_only_and_does_not_depend_on_the_order_of_keys() -> None:
+    found = stamp("embed", {"b": 1, "a": {"c": 2}})
+    assert found == stamp("embed", {"a": {"c": 2}, "b": 1})
+    assert all(isinstance(value, str) for value in found.values())
+    assert json.loads(found["parameters"]) == {"a": {"c": 2}, "b": 1}
+    assert found["version"] == dssl.__version__

@@ -1,0 +1,121 @@
+"""What is handed over: the report, and the list of all artifacts."""
+
+
+rule report:
+    input:
+        quality=expand(rules.normalize_plate.output.quality, table=TABLES),
+        profiles=rules.assemble_profiles.output.profiles,
+        dropped_features=rules.assemble_profiles.output.dropped_features,
+        molecules=rules.standardize_molecules.output.molecules,
+        rejected=rules.standardize_molecules.output.rejected,
+        merged=rules.standardize_molecules.output.merged,
+        folds=rules.pair_and_split.output.folds,
+        excluded_wells=rules.pair_and_split.output.excluded_wells,
+        excluded_compounds=rules.pair_and_split.output.excluded_compounds,
+        candidates=expand(rules.select_model.output.candidates, fold=FOLDS),
+        selected=expand(rules.select_model.output.selected, fold=FOLDS),
+        shared_histories=expand(
+            rules.train_shared.output.history, fold=FOLDS, beta=BETAS, seed=SEEDS
+        ),
+        specific_histories=expand(
+            rules.train_specific.output.history,
+            fold=FOLDS,
+            beta=BETAS,
+            lam=LAMS,
+            seed=SEEDS,
+        ),
+        retrieval=rules.summarize_folds.output.retrieval,
+        comparisons=rules.summarize_folds.output.comparisons,
+        probes=rules.summarize_folds.output.all_probes,
+        dependence=rules.summarize_folds.output.all_dependence,
+        map_compounds=expand(rules.embed.output.compounds, fold=HANDOVER_FOLD),
+        map_molecules=expand(rules.embed.output.molecules, fold=HANDOVER_FOLD),
+        example_compounds=expand(rules.embed.output.compounds, fold=TEST_FOLDS[0]),
+        example_molecules=expand(rules.embed.output.molecules, fold=TEST_FOLDS[0]),
+    output:
+        html=report(
+            f"{OUT}/report.html", caption="../report/report.rst", category="Report"
+        ),
+        provenance=f"{OUT}/report/provenance.json",
+    log:
+        f"logs/{SCREEN.screen}/report.log",
+    benchmark:
+        f"logs/{SCREEN.screen}/report.benchmark.tsv"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        settings=section("report"),
+        screen=SCREEN.to_json(),
+        simulated="--simulated" if SCREEN.simulate_screen else "--no-simulated",
+        version=VERSION,
+    shell:
+        "dssl report --settings {params.settings:q} --screen {params.screen:q} {params.simulated} "
+        "--quality {input.quality} --profiles {input.profiles} "
+        "--dropped-features {input.dropped_features} --molecules {input.molecules} "
+        "--rejected {input.rejected} --merged {input.merged} --folds {input.folds} "
+        "--excluded-wells {input.excluded_wells} --excluded-compounds {input.excluded_compounds} "
+        "--candidates {input.candidates} --selected {input.selected} "
+        "--shared-histories {input.shared_histories} --specific-histories {input.specific_histories} "
+        "--retrieval {input.retrieval} --comparisons {input.comparisons} --probes {input.probes} "
+        "--dependence {input.dependence} --map-compounds {input.map_compounds} "
+        "--map-molecules {input.map_molecules} --example-compounds {input.example_compounds} "
+        "--example-molecules {input.example_molecules} --html {output.html} "
+        "--provenance {output.provenance} 2> {log}"
+
+
+# one record for every job of the screen
+RECORDS = [
+    *([rules.simulate_screen.output.provenance] if SCREEN.simulate_screen else []),
+    *(
+        expand(rules.fetch_screen.output.provenance, file=SCREEN.fetch_screen.files)
+        if SCREEN.fetch_screen
+        else []
+    ),
+    rules.standardize_molecules.output.provenance,
+    rules.featurize_molecules.output.provenance,
+    *expand(rules.normalize_plate.output.provenance, table=TABLES),
+    rules.assemble_profiles.output.provenance,
+    rules.pair_and_split.output.provenance,
+    *expand(rules.fit_preprocessing.output.provenance, fold=FOLDS),
+    *expand(rules.train_shared.output.provenance, fold=FOLDS, beta=BETAS, seed=SEEDS),
+    *expand(
+        rules.train_specific.output.provenance,
+        fold=FOLDS,
+        beta=BETAS,
+        lam=LAMS,
+        seed=SEEDS,
+    ),
+    *expand(rules.select_model.output.provenance, fold=FOLDS),
+    *expand(rules.embed.output.provenance, fold=FOLDS),
+    *expand(rules.train_baseline.output.provenance, fold=TEST_FOLDS),
+    *expand(rules.evaluate_retrieval.output.provenance, fold=TEST_FOLDS),
+    *expand(rules.evaluate_disentanglement.output.provenance, fold=TEST_FOLDS),
+    rules.summarize_folds.output.provenance,
+    rules.report.output.provenance,
+]
+
+
+rule manifest:
+    input:
+        records=RECORDS,
+    output:
+        manifest=f"{OUT}/manifest.json",
+        provenance=f"{OUT}/manifest/provenance.json",
+    log:
+        f"logs/{SCREEN.screen}/manifest.log",
+    benchmark:
+        f"logs/{SCREEN.screen}/manifest.benchmark.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=section("manifest"),
+        screen=SCREEN.screen,
+        version=VERSION,
+    shell:
+        "dssl manifest --settings {params.settings:q} --screen {params.screen} "
+        "--records {input.records} --manifest {output.manifest} "
+        "--provenance {output.provenance} 2> {log}"
