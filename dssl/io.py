@@ -163,7 +163,7 @@ def write_anndata(path: Path, adata: "AnnData", stamp: dict[str, str]) -> None:
     """Write an .h5ad atomically, with `stamp` (where it came from) in `uns`."""
     adata.uns[PROVENANCE] = stamp
     with atomic_path(path) as temporary:
-        adata.write_h5ad(temporary, compression="gzip")
+        adata.write_h5ad(temporary, compression="gzip", convert_strings_to_categoricals=False)
 
 
 def read_anndata(path: Path) -> "AnnData":

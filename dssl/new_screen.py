@@ -1,10 +1,12 @@
 """A commented starting YAML, made by looking at a user's tables."""
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from dssl.errors import TableError, first_few
 from dssl.io import read_table, table_columns
@@ -12,15 +14,15 @@ from dssl.io import read_table, table_columns
 ROWS_READ = 2000
 GUESSES = {
     "smiles": r"smiles",
-    "inchikey": r"inchi_?key",
-    "compound_id": r"^(compound_?id|.*broad_sample|.*pert_id|perturbagen|.*compound|.*jcp\d*|drugbank_id|.*brd.*)$",
+    "inchikey": r"inchi[ _]?key",
+    "compound_id": r"^(compound[ _]?id|.*broad_sample|.*pert_id|perturbagen|.*compound|.*jcp\d*|drugbank_id|.*brd.*)$",
     "name": r"(compound|pert|drug|molecule)?[ _]*(i?name)$",
-    "plate": r"plate(_?(id|barcode|name))?$",
-    "well": r"well(_?(id|position|name))?$",
+    "plate": r"plate([ _]?(id|barcode|name))?$",
+    "well": r"well([ _]?(id|position|name))?$",
     "batch": r"batch",
     "dose": r"(dose|conc)",
-    "cell_count": r"(cell_?count|count_cells|cells_count|number_of_cells)",
-    "control": r"(control_?type|pert_type|role|well_?type)",
+    "cell_count": r"(cell[ _]?count|count_cells|cells_count|number_of_cells)",
+    "control": r"(control[ _]?type|pert_type|role|well[ _]?type)",
 }
 CONTROL_VALUES = ("negcon", "negative", "control", "dmso", "ctl_vehicle", "vehicle", "neg")
 CELLPROFILER = ("Cells_", "Cytoplasm_", "Nuclei_", "Image_")
@@ -55,7 +57,7 @@ def describe_screen(tables: Sequence[Path], name: str) -> str:
             "# Written by `dssl new-screen`. Lines with 'guess' were read off the tables: check them, then run",
             "# `dssl check` on this file. Every key is explained in config/README.md.",
             "",
-            f"screen: {name}",
+            f"screen: {_quoted(name)}",
             "",
             *_molecule_lines(molecules, headers[molecules] if molecules else []),
             "",
@@ -84,7 +86,9 @@ def _line(key: str, column: str | None, missing: str = "null") -> str:
 
 
 def _quoted(text: object) -> str:
-    return f'"{text}"' if re.search(r"[^A-Za-z0-9_.-]", str(text)) else str(text)
+    """Text as YAML reads it back; in quotes where it would be a number, a truth value or a sign otherwise."""
+    plain = re.fullmatch("[A-Za-z][A-Za-z0-9_./-]*", str(text)) and yaml.safe_load(str(text)) == str(text)
+    return str(text) if plain else json.dumps(str(text), ensure_ascii=False)
 
 
 def _molecule_lines(path: Path | None, columns: Sequence[str]) -> list[str]:

@@ -38,9 +38,8 @@ def comparable_text(value: Any) -> str:
 
 def text_of(column: pd.Series) -> pd.Series:
     """A column as `str`, "" where a cell is missing."""
-    codes, values = pd.factorize(column.astype(object), use_na_sentinel=True)
-    texts = np.array([cell_text(value) for value in values] + [""], dtype=object)  # code -1 is the last: missing
-    return pd.Series(texts[codes], index=column.index, name=column.name, dtype=object)
+    texts = [cell_text(value) for value in column.astype(object)]
+    return pd.Series(texts, index=column.index, name=column.name, dtype=object)
 
 
 def numbers_of(column: pd.Series, what: str, source: str, remedy: str) -> npt.NDArray[np.float64]:

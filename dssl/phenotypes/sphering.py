@@ -27,9 +27,9 @@ def fit_sphering(controls: npt.NDArray[np.floating], epsilon: float) -> Sphering
 
     .. math:: W = (R + \epsilon I)^{-1/2}
 
-    with R the correlation matrix of the controls (Kessy, Lewin, Strimmer 2018, "Optimal whitening and decorrelation",
-    table 1, ZCA-cor; Ando, McLean, Berndl 2017 use the same on the controls of all plates). ZCA keeps every output
-    closest to its own input feature, so features keep their names.
+    with R the correlation matrix of the controls: ZCA-cor of Kessy, Lewin, Strimmer 2018, "Optimal whitening and
+    decorrelation". Whitening profiles with the controls of all plates is the first step of TVN (Ando, McLean, Berndl
+    2017, with PCA). ZCA-cor keeps every output as correlated as can be with its own input, so features keep their names.
 
     Differs from pycytominer's Spherize in epsilon, which is here added to the eigenvalues of R (free of the number of
     wells), there to the singular values of the standardised matrix; the two agree as epsilon goes to 0. Where the

@@ -12,7 +12,8 @@ from dssl.report.content import Cell, Section, Table, number
 def caveats_section(retrieval: pd.DataFrame, simulated: bool) -> Section:
     """Limits of the figures above, with this screen's own numbers."""
     sizes = retrieval.loc[retrieval["level"] == "compound", "library_size"]
-    size = f"{number(sizes.min())} to {number(sizes.max())}" if len(sizes) else "unknown"
+    low, high = number(sizes.min()), number(sizes.max())
+    size = low if low == high else f"{low} to {high}"
     points = [
         f"Figures depend on the size of the library (here {size} compounds on average): top-1 among a hundred is not "
         "top-1 among a million. Compare only within a block of the table, or with the chance given there.",

@@ -125,9 +125,11 @@ def interval(low: float, high: float) -> str:
 
 def p_text(value: float) -> str:
     """A p-value: "p = 0.012", "p < 0.001", or nothing where it is missing."""
+    # more digits where three would round to the threshold of significance
+    decimals = 3 if abs(value - 0.05) >= 5e-4 else 5
     if math.isnan(value):
         return ""
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.{decimals}f}"
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

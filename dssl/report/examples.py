@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dssl import keys
-from dssl.report.content import Drawing, Example, Examples, Note, Section, number
+from dssl.report.content import Drawing, Example, Examples, Note, Section
 from dssl.report.structures import structure_uri
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _example(compound: str, rank: float, cosine: NDArray[np.floating], library: 
             Drawing(
                 _name(rows.iloc[column]),
                 structure_uri(str(rows.iloc[column][keys.SMILES])),
-                f"cosine {number(float(cosine[column]), 2)}",
+                f"cosine {cosine[column]:.2f}".replace("-", "\N{MINUS SIGN}"),
                 bool(rows.index[column] == compound),
             )
             for column in nearest

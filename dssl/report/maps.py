@@ -35,7 +35,13 @@ def maps_section(compounds: "AnnData", molecules: "AnnData", fold: str, color_by
             Note(f"report.color_by names {', '.join(absent)}, which these compounds do not have; they have {known}.")
         )
     for column in dict.fromkeys([*ALWAYS, *color_by]):
-        if column in described:
+        if column not in described:
+            continue
+        if described[column].nunique(dropna=False) < 2:
+            parts.append(
+                Note(f"All compounds have the same {column} ({described[column].iloc[0]}); no map is coloured by it.")
+            )
+        else:
             parts.append(umap_figure(compounds, molecules, described[column]))
     text = (
         f"UMAP of the codes of the model of fold {fold}; every point is a compound (mean of its wells) or its "

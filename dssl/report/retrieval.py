@@ -14,6 +14,7 @@ from dssl.report.retrieval_tables import (
     WHOLE,
     comparison_table,
     direction_name,
+    in_order,
     level_table,
     main_table,
 )
@@ -25,13 +26,13 @@ OTHER_METHODS = "#5B6670"
 def retrieval_section(retrieval: pd.DataFrame, comparisons: pd.DataFrame) -> Section:
     """Sentences, figure, main table, paired comparisons, and the other levels."""
     title = "Retrieval of held-out compounds"
-    pooled = retrieval[retrieval["fold"].astype(str) == ALL_FOLDS]
+    pooled = in_order(retrieval[retrieval["fold"].astype(str) == ALL_FOLDS])
     main = pooled[pooled["level"] == COMPOUND]
     if main.empty:
         return Section("retrieval", title, [], [Note("There are no retrieval results at the compound level.")])
     parts: list[Part] = [figure(main), main_table(main)]
     if len(comparisons):
-        parts.append(comparison_table(comparisons))
+        parts.append(comparison_table(in_order(comparisons)))
     others = pooled[(pooled["level"] != COMPOUND) & pooled["metric"].isin([MRR, MEAN_NORMALIZED_RANK])]
     if len(others):
         parts.append(level_table(others))
@@ -39,7 +40,9 @@ def retrieval_section(retrieval: pd.DataFrame, comparisons: pd.DataFrame) -> Sec
         "A held-out compound's phenotype is compared with the structures of a library of held-out compounds (or the "
         "other way round), and the place of the right one in the order is recorded. The whole library holds all "
         "held-out compounds of the fold; the batch library only those measured in the query's own batch (or plate), "
-        "so that batch effects cannot help."
+        "so that batch effects cannot help. dssl is the model, the trained models of all seeds together "
+        "(dssl_one_model: of the first seed alone); the other methods are controls that any model has to beat: "
+        "kernel ridge regression, the profile of the most similar training molecule, and random vectors."
     )
     return Section("retrieval", title, [intro, *sentences(main, comparisons)], parts)
 

@@ -21,6 +21,17 @@ def direction_name(direction: str) -> str:
     return DIRECTION_NAMES.get(direction, direction)
 
 
+def in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Phenotype to molecule first, and the whole library first; otherwise as it is."""
+    first = {"direction": list(DIRECTION_NAMES), "library": [WHOLE]}
+
+    def place(column: "pd.Series[Any]") -> "pd.Series[int]":
+        names = first[str(column.name)]
+        return column.map(lambda name: names.index(name) if name in names else len(names))
+
+    return table.sort_values(["direction", "library"], key=place, kind="stable")
+
+
 def _place(direction: object, library: object) -> str:
     return f"{direction_name(str(direction))}, {library} library"
 

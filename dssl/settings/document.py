@@ -28,7 +28,7 @@ def keys_text() -> str:
     sections = [f"### Top level\n\n{ScreenSettings.__doc__}\n\n{_table(ScreenSettings, top=True)}"]
     for name, field in ScreenSettings.model_fields.items():
         if (model := _model_of(field.annotation)) is not None:
-            sections.append(f"### `{name}`\n\n{model.__doc__}\n\n{_table(model)}")
+            sections.append(f"### `{name}`\n\n{model.__doc__}\n\n{_table(model, field.default)}")
     return "\n\n".join(sections)
 
 
@@ -37,29 +37,36 @@ def _model_of(annotation: Any) -> type[Settings] | None:
     return next((each for each in candidates if isinstance(each, type) and issubclass(each, Settings)), None)
 
 
-def _rows(model: type[Settings], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+def _rows(model: type[Settings], defaults: object, prefix: str = "") -> Iterator[tuple[str, FieldInfo, object]]:
+    """Dotted names, fields and defaults of a section; `defaults` is its own default, whose values go before its class's."""
     for name, field in model.model_fields.items():
+        default = getattr(defaults, name, field.default)
         inner = _model_of(field.annotation)
         if inner is None:
-            yield f"{prefix}{name}", field
+            yield f"{prefix}{name}", field, default
         elif get_origin(field.annotation) is dict:
-            yield f"{prefix}{name}", field
-            yield from _rows(inner, f"{prefix}{name}.NAME.")
+            yield f"{prefix}{name}", field, default
+            yield from _rows(inner, None, f"{prefix}{name}.NAME.")
         else:
             if field.description:
-                yield f"{prefix}{name}", field
-            yield from _rows(inner, f"{prefix}{name}.")
+                yield f"{prefix}{name}", field, default
+            yield from _rows(inner, default, f"{prefix}{name}.")
 
 
-def _table(model: type[Settings], top: bool = False) -> str:
-    plain = [(name, field) for name, field in model.model_fields.items() if _model_of(field.annotation) is None]
-    rows = plain if top else list(_rows(model))
+def _table(model: type[Settings], defaults: object = None, top: bool = False) -> str:
+    rows = list(_rows(model, defaults))
+    if top:
+        rows = [row for row in rows if "." not in row[0] and _model_of(row[1].annotation) is None]
     lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
     lines += [
-        f"| `{key}` | {_type_text(field.annotation)} | {_default_text(field)} | {field.description} |"
-        for key, field in rows
+        f"| `{key}` | {_type_text(field.annotation)} | {_default_text(field, default)} | {_cell(field.description)} |"
+        for key, field, default in rows
     ]
     return "\n".join(lines)
+
+
+def _cell(text: str | None) -> str:
+    return (text or "").replace("|", r"\|")
 
 
 def _type_text(annotation: Any) -> str:
@@ -78,12 +85,12 @@ def _type_text(annotation: Any) -> str:
     return names.get(annotation, "section")
 
 
-def _default_text(field: FieldInfo) -> str:
+def _default_text(field: FieldInfo, default: object) -> str:
     if field.is_required():
         return "(required)"
-    if isinstance(field.default, Settings):
+    if isinstance(default, Settings):
         return ""
-    return f"`{json.dumps(field.default)}`"
+    return f"`{json.dumps(default)}`"
 
 
 def with_keys(readme: str) -> str:

@@ -43,7 +43,7 @@ def fit_preprocessing(
     from dssl.preprocessing.molecule import apply_molecule, fit_molecule
     from dssl.preprocessing.phenotype import apply_phenotype, fit_phenotype
     from dssl.preprocessing.state import save_state
-    from dssl.steps.arrays import inputs_mudata, read_pairs, write_pairs
+    from dssl.steps.arrays import inputs_mudata, write_pairs
 
     mdata = read_pairs(pairs)
     wells, molecules = mdata[keys.PHENOTYPE], mdata[keys.MOLECULE]

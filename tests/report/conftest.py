@@ -1,9 +1,11 @@
 """A small made-up screen as the steps before the report would have written it."""
 
 import json
+import sys
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import anndata
@@ -272,6 +274,12 @@ def make_up(
         "html": folder / "report.html",
     }
     return MadeUp(folder, arguments)
+
+
+@pytest.fixture(scope="session")
+def made() -> ModuleType:
+    """The functions of this file, since tests cannot import one another's files."""
+    return sys.modules[__name__]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,221 @@
+"""The sections one by one: numbers and sentences against what is obvious from their tables."""
+
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dssl.report.content import interval, number, p_text, text_of
+from dssl.report.examples import examples_section, expected_ranks, spread_over
+from dssl.report.funnel import reason_kinds
+from dssl.report.knowledge import knowledge_section, mean_probes
+from dssl.report.maps import maps_section
+from dssl.report.plates import plate_maps, plates_section, well_position
+from dssl.report.retrieval import retrieval_section, sentences
+from dssl.report.retrieval_tables import best_methods, main_table
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0.000"),
+        (0.31234, "0.312"),
+        (-0.5, "\N{MINUS SIGN}0.500"),
+        (1.0, "1.00"),
+        (107.0, "107"),
+        (1234.5, "1,234"),
+        (0.00012, "1.20e\N{MINUS SIGN}04"),
+        (float("nan"), "\N{EN DASH}"),
+    ],
+)
+def test_numbers_are_written_as_people_read_them(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_intervals_and_p_values() -> None:
+    assert interval(0.1, 0.2) == "[0.100, 0.200]"
+    assert interval(float("nan"), 0.2) == ""
+    assert [p_text(value) for value in (0.0004, 0.04, 0.04975, float("nan"))] == [
+        "p < 0.001",
+        "p = 0.040",
+        "p = 0.04975",
+        "",
+    ]
+    assert [text_of(value) for value in (None, 12345, True, "x")] == ["\N{EN DASH}", "12,345", "True", "x"]
+
+
+def test_reasons_are_counted_by_kind() -> None:
+    reasons = pd.Series(
+        ["compound 'A' is not among the molecules", 'compound "B\'s" is not among the molecules', "control"]
+        + ["not paired: same observation as C1", "not paired: same observation as C2"]
+        + ["rejected: 200 heavy atoms, more than max", "rejected: 201 heavy atoms, more than max"]
+        + ["2 different structures for one id: C, N"]
+    )
+    assert reason_kinds(reasons).to_dict() == {
+        "compound is not among the molecules": 2,
+        "not paired: same observation as another": 2,
+        "rejected: heavy atoms: more than max": 2,
+        "control": 1,
+        "different structures for one id": 1,
+    }
+
+
+def test_many_kinds_of_reasons_are_summed_and_none_is_lost() -> None:
+    counts = reason_kinds(pd.Series([f"reason {number}" for number in range(40)]))
+    assert len(counts) == 15
+    assert counts.sum() == 40
+    assert counts.index[-1].startswith("26 other reasons")
+
+
+@given(st.integers(0, 701), st.integers(0, 47))
+def test_a_well_is_where_its_name_says(row: int, column: int) -> None:
+    letters = chr(65 + row) if row < 26 else chr(64 + row // 26) + chr(65 + row % 26)
+    assert well_position(f"{letters}{column + 1:02d}") == (row, column)
+
+
+def test_wells_without_positions_are_said_not_drawn(made: ModuleType) -> None:
+    profiles = made.well_profiles(np.random.default_rng(0), ["P"])
+    profiles.obs["well"] = [str(number) for number in range(profiles.n_obs)]
+    assert plate_maps(profiles) is None
+    section = plates_section(made.quality_table("P"), profiles)
+    assert [part.kind for part in section.parts] == ["table", "note"]
+
+
+def test_more_plates_than_fit_are_mentioned(made: ModuleType) -> None:
+    figure = plate_maps(made.well_profiles(np.random.default_rng(0), [f"P{number}" for number in range(14)]))
+    assert figure is not None
+    assert figure.caption.startswith("The first 12 of 14 plates.")
+
+
+def main_rows(made: ModuleType, **changes: float) -> pd.DataFrame:
+    table = made.retrieval_table()
+    main = table[(table["fold"] == "all") & (table["level"] == "compound")].copy()
+    for method, value in changes.items():
+        main.loc[main["method"] == method, "value"] = value
+    return main
+
+
+def test_the_sentence_names_the_best_method_even_if_it_is_a_control(made: ModuleType) -> None:
+    said = sentences(main_rows(made, kernel_ridge=0.9), made.comparison_rows(-0.2, 0.001))
+    assert len(said) == 2
+    assert "kernel_ridge has the highest MRR, 0.900" in said[0]
+    assert "dssl is significantly worse than kernel_ridge (difference \N{MINUS SIGN}0.200" in said[0]
+    assert "not tell" not in said[0]
+
+
+def test_a_difference_is_called_significant_only_below_the_threshold(made: ModuleType) -> None:
+    assert "dssl is significantly better than random" in sentences(main_rows(made), made.comparison_rows(0.2, 0.049))[0]
+    for p_value in (0.05, 0.5, float("nan")):
+        said = sentences(main_rows(made), made.comparison_rows(0.2, p_value))[0]
+        assert "Not significant, so that these data do not tell which of the two is better" in said
+        assert "significantly" not in said
+
+
+def test_the_best_of_a_block_is_the_lowest_mean_rank_and_nobody_when_tied(made: ModuleType) -> None:
+    block = main_rows(made)
+    block = block[(block["direction"] == "phenotype_to_molecule") & (block["library"] == "whole")]
+    best = best_methods(block)
+    assert best["mrr"] == "dssl"
+    assert best["mean_normalized_rank"] == "random"
+    assert best_methods(block.assign(value=0.5)) == {}
+
+
+def test_the_main_table_has_chance_in_every_block(made: ModuleType) -> None:
+    rows = main_table(main_rows(made)).rows
+    headings = [row[0].text for row in rows if len(row) == 1]
+    assert headings[0] == "Phenotype \N{RIGHTWARDS ARROW} molecule, whole library"
+    assert len(headings) == 4
+    assert sum(row[0].text == "chance" for row in rows) == 4
+    assert rows[1][5].text == "0.312"
+    assert rows[1][5].note == "[0.282, 0.342]\np = 0.004"
+    assert rows[1][5].strong
+
+
+def test_no_retrieval_is_said(made: ModuleType) -> None:
+    section = retrieval_section(made.retrieval_table().iloc[:0], made.comparison_rows(0, 1).iloc[:0])
+    assert [part.kind for part in section.parts] == ["note"]
+
+
+def test_probes_are_averaged_over_folds_and_skipped_ones_listed(made: ModuleType) -> None:
+    probes = made.probe_rows(["0", "1"])
+    probes.loc[(probes["fold"] == "1") & (probes["column"] == "mechanism"), ["score", "p_value"]] = [0.42, 0.5]
+    means = mean_probes(probes).set_index(["column", "code"]).loc[("mechanism", "shared_molecule")]
+    assert means["score"] == pytest.approx(0.52)
+    assert (means["n_significant"], means["n_folds"]) == (1, 2)
+    kinds = [part.kind for part in knowledge_section(probes, made.dependence_rows(["0", "1"])).parts]
+    assert kinds == ["figure", "table", "table", "table"]
+
+
+def test_nothing_probed_is_said(made: ModuleType) -> None:
+    probes = made.probe_rows(["0"])
+    section = knowledge_section(probes[probes["column"] == "constant"], made.dependence_rows(["0"]).iloc[:0])
+    assert [part.kind for part in section.parts] == ["note", "table"]
+
+
+@given(st.integers(1, 8), st.integers(0, 1000))
+def test_ranks_agree_with_counting(n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    cosine = rng.integers(0, 3, size=(n, n)).astype(float)
+    right = rng.integers(0, n, size=n)
+    for row, rank in enumerate(expected_ranks(cosine, right)):
+        own = cosine[row, right[row]]
+        better = sum(value > own for value in cosine[row])
+        tied = sum(value == own for value in cosine[row])
+        # mean over all places that the right one can take among its equals
+        assert rank == pytest.approx(np.mean([better + place for place in range(1, tied + 1)]))
+
+
+def test_examples_reach_from_the_best_rank_to_the_worst() -> None:
+    ranks = np.array([4.0, 1.0, 3.0, 2.0, 5.0])
+    assert spread_over(ranks, 3) == [1, 2, 4]
+    assert spread_over(ranks, 1) == [1]
+    assert spread_over(ranks, 9) == [1, 3, 2, 0, 4]
+
+
+def test_the_right_molecule_is_marked_and_the_nearest_come_first(made: ModuleType) -> None:
+    adata = made.embedding(12, np.random.default_rng(0), "aspirin")
+    (part,) = examples_section(adata, adata, "0", 3).parts
+    assert part.kind == "examples"
+    for example in part.examples:
+        assert example.query.text == "rank 1 of 6"
+        assert [neighbour.is_right for neighbour in example.neighbours] == [True, False, False]
+        assert example.neighbours[0].name == example.query.name
+        assert example.neighbours[0].text == "cosine 1.00"
+
+
+@pytest.mark.parametrize(
+    ("n_examples", "split", "text"), [(0, "test", "n_examples is 0"), (3, "train", "no test compounds")]
+)
+def test_why_there_are_no_examples(made: ModuleType, n_examples: int, split: str, text: str) -> None:
+    adata = made.embedding(4, np.random.default_rng(0), "aspirin")
+    adata.obs["split"] = split
+    (note,) = examples_section(adata, adata, "0", n_examples).parts
+    assert note.kind == "note"
+    assert text in note.text
+
+
+def test_maps_take_columns_of_molecules_and_survive_missing_values(made: ModuleType) -> None:
+    compounds = made.embedding(30, np.random.default_rng(0), "aspirin")
+    molecules = compounds.copy()
+    compounds.obs = compounds.obs.drop(columns="mechanism")
+    molecules.obs["mechanism"] = molecules.obs["mechanism"].where(np.arange(30) > 3)
+    molecules.obs["empty"] = np.nan
+    section = maps_section(compounds, molecules, "full", ["mechanism", "empty"])
+    assert [part.kind for part in section.parts] == ["figure"] * 3 + ["note"]
+    assert "the same empty" in section.parts[-1].text
+
+
+def test_tables_begin_with_the_phenotype_and_the_whole_library(made: ModuleType) -> None:
+    shuffled = made.retrieval_table().sort_values(["library", "direction"])
+    table = retrieval_section(shuffled, made.comparison_rows(0.1, 0.2)).parts[1]
+    headings = [row[0].text for row in table.rows if len(row) == 1]
+    arrow = "\N{RIGHTWARDS ARROW}"
+    assert headings == [
+        f"Phenotype {arrow} molecule, whole library",
+        f"Phenotype {arrow} molecule, batch library",
+        f"Molecule {arrow} phenotype, whole library",
+        f"Molecule {arrow} phenotype, batch library",
+    ]
