@@ -102,6 +102,7 @@ def figure(main: pd.DataFrame) -> Figure:
                 axis = axes[row, column]
                 block = scores[(scores["library"] == library) & (scores["direction"] == direction)]
                 _dots(axis, block, methods)
+                axis.set_xlim(0, 1.05 * scores.loc[scores["library"] == library, "ci_high"].max())
                 size = f"n = {block['n_compounds'].max():.0f} compounds, size {block['library_size'].mean():.4g}"
                 axis.set_title(f"{direction_name(direction)}\n{library} library ({size})", parse_math=False)
                 axis.set_xlabel("mean reciprocal rank (no unit)" if row == len(libraries) - 1 else "")
@@ -126,4 +127,3 @@ def _dots(axis: Any, block: pd.DataFrame, methods: list[str]) -> None:
         axis.axvline(block["chance"].mean(), color=PALETTE[5], ls="--", lw=1.2)
     axis.set_yticks(range(len(methods)), methods, parse_math=False)
     axis.set_ylim(-0.6, len(methods) - 0.4)
-    axis.set_xlim(left=0)

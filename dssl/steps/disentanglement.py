@@ -58,14 +58,12 @@ def probe_codes(
     """
     from dssl.evaluation.probes import probe_table
 
-    wells, compounds, molecules = (held_out(levels[name]) for name in ("well", "compound", "molecule"))
-    molecules = molecules[compounds.obs[keys.COMPOUND_ID].astype(str).to_numpy()]
+    wells, compounds = held_out(levels["well"]), held_out(levels["compound"])
     compound_obs = _with_extra(compounds.obs, extra["compound"], [keys.COMPOUND_ID])
     well_obs = _with_extra(_with_position(wells.obs), extra["well"], [keys.PLATE, keys.WELL])
-    compound_codes = _codes(compounds, keys.PHENOTYPE) | _codes(molecules, keys.MOLECULE)
     found = []
     for level, obs, codes in (
-        ("compound", compound_obs, compound_codes),
+        ("compound", compound_obs, _compound_codes(levels)),
         ("well", well_obs, _codes(wells, keys.PHENOTYPE)),
     ):
         columns = _columns(obs, level, extra[level], settings)
@@ -75,14 +73,15 @@ def probe_codes(
 
 
 def measure_dependence(
-    levels: dict[str, "AnnData"], settings: EvaluateDisentanglementSettings, rng: np.random.Generator
+    levels: dict[str, "AnnData"],
+    means: dict[str, "AnnData"],
+    settings: EvaluateDisentanglementSettings,
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Dependence between the codes of held-out compounds, and the participation ratio of every code."""
+    """Dependence between drawn codes of held-out compounds, and the participation ratio of every code's means."""
     from dssl.evaluation.dependence import dependence_table, participation_ratio
 
-    compounds = held_out(levels["compound"])
-    molecules = held_out(levels["molecule"])[compounds.obs[keys.COMPOUND_ID].astype(str).to_numpy()]
-    codes = _codes(compounds, keys.PHENOTYPE) | _codes(molecules, keys.MOLECULE)
+    codes, mean_codes = _compound_codes(levels), _compound_codes(means)
     pairs = [
         ("shared_phenotype", "shared_molecule"),
         ("specific_phenotype", "shared_phenotype"),
@@ -96,9 +95,17 @@ def measure_dependence(
     ]
     ratios = pd.DataFrame(
         {"code_a": name, "code_b": name, "measure": "participation_ratio", "value": participation_ratio(values)}
-        for name, values in codes.items()
+        for name, values in mean_codes.items()
     )
-    return pd.concat([*tables, ratios.assign(n_rows=compounds.n_obs)], ignore_index=True)
+    n_rows = len(next(iter(codes.values())))
+    return pd.concat([*tables, ratios.assign(n_rows=n_rows)], ignore_index=True)
+
+
+def _compound_codes(levels: dict[str, "AnnData"]) -> dict[str, NDArray[np.float32]]:
+    """Every code of the held-out compounds, rows in the same order."""
+    compounds = held_out(levels["compound"])
+    molecules = held_out(levels["molecule"])[compounds.obs[keys.COMPOUND_ID].astype(str).to_numpy()]
+    return _codes(compounds, keys.PHENOTYPE) | _codes(molecules, keys.MOLECULE)
 
 
 def _codes(adata: "AnnData", modality: str) -> dict[str, NDArray[np.float32]]:

@@ -79,16 +79,18 @@ def evaluate_disentanglement(
 
     rng = np.random.default_rng(settings.seed)
     loaded = [load_model(path, torch.device("cpu"))[:2] for path in models]
-    embedded = embed_screen(read_pairs(pairs), load_state(state), loaded, fold, None, draw_seed=settings.seed)
+    screen = read_pairs(pairs), load_state(state), loaded, fold, None
+    drawn, means = embed_screen(*screen, draw_seed=settings.seed), embed_screen(*screen)
     levels = {"well": "wells", "compound": "compounds", "molecule": "molecules"}
-    codes = {level: embedded[name].adata for level, name in levels.items()}
+    codes = {level: drawn[name].adata for level, name in levels.items()}
+    mean_codes = {level: means[name].adata for level, name in levels.items()}
     extra = {
         "well": None if well_table is None else read_table(well_table, text_columns=[keys.PLATE, keys.WELL]),
         "compound": None if compound_table is None else read_table(compound_table, text_columns=[keys.COMPOUND_ID]),
     }
     found = probe_codes(codes, extra, settings, rng)
     write_table(probes, found.assign(fold=fold))
-    write_table(dependence, measure_dependence(codes, settings, rng).assign(fold=fold))
+    write_table(dependence, measure_dependence(codes, mean_codes, settings, rng).assign(fold=fold))
 
 
 @step

@@ -42,5 +42,7 @@ def featurize_molecules(
     from dssl.molecules.featurize import featurize_molecules as featurize
 
     frame = read_table(molecules, text_columns=["compound_id", "name"])
-    adata = featurize(frame, settings, n_jobs=threads)
+    # an acyclic molecule has no scaffold, a compound may have no mechanism: missing text is empty text
+    text = frame.columns[frame.dtypes == object]
+    adata = featurize(frame.fillna(dict.fromkeys(text, "")), settings, n_jobs=threads)
     write_anndata(features, adata, stamp("featurize_molecules", settings.model_dump(mode="json")))

@@ -38,7 +38,7 @@ TINY: dict[str, Any] = {
     "train_shared": {"optimizer": {"epochs": 3}, "run": {"device": "cpu"}},
     "train_specific": {"optimizer": {"epochs": 3}, "run": {"device": "cpu"}},
     "evaluate_retrieval": {"n_bootstrap": 100, "n_permutations": 100},
-    "evaluate_disentanglement": {"n_permutations": 100},
+    "evaluate_disentanglement": {"probe_columns": ["mechanism", "plate"], "n_permutations": 100},
 }
 
 
