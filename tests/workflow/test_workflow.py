@@ -3,7 +3,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -187,6 +187,18 @@ def step(name: str, **options: Any) -> None:
     assert not ended.value.code
 
 
+@pytest.fixture
+def _one_thread() -> Iterator[None]:
+    """As many threads as Snakemake gives to these steps: sums in another order have other last digits."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_one_thread")
 def test_training_and_embedding_again_elsewhere_give_the_same_bytes(tiny: Path, tmp_path: Path) -> None:
     screen, results = load_screen(tiny / "tiny.yaml"), tiny / "results" / "tiny"
     inputs = results / "fit_preprocessing/fold~0"
