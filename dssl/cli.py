@@ -86,7 +86,7 @@ def step_command(step: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter.KEYWORD_ONLY,
         annotation=Annotated[Path, typer.Option(help="where this run is recorded (JSON)")],
     )
-    command.__signature__ = inspect.Signature([*options, where])  # type: ignore[attr-defined]
+    vars(command)["__signature__"] = inspect.Signature([*options, where])
     command.__doc__ = inspect.getdoc(step)
     return command
 

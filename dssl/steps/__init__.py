@@ -10,4 +10,5 @@ MODULES = (inputs, molecules, phenotypes, pairs, training, evaluation, report)
 
 def all_steps() -> dict[str, Callable[..., None]]:
     """Every step by its name, in the order of the workflow."""
-    return dict(STEPS)
+    by_module = {module.__name__: number for number, module in enumerate(MODULES)}
+    return dict(sorted(STEPS.items(), key=lambda item: by_module[item[1].__module__]))

@@ -43,6 +43,6 @@ def featurize_molecules(
 
     frame = read_table(molecules, text_columns=["compound_id", "name"])
     # an acyclic molecule has no scaffold, a compound may have no mechanism: missing text is empty text
-    text = frame.columns[frame.dtypes == object]
+    text = frame.select_dtypes("object").columns
     adata = featurize(frame.fillna(dict.fromkeys(text, "")), settings, n_jobs=threads)
     write_anndata(features, adata, stamp("featurize_molecules", settings.model_dump(mode="json")))

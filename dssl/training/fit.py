@@ -35,10 +35,13 @@ class FitResult:
         One record per epoch: epoch, learning_rate, train_<term>, and validation_<term> where it was evaluated.
     best_epoch : int
         The epoch (from 1) of the lowest validation loss.
+    metrics : dict
+        What the validation function gives for the weights of that epoch.
     """
 
     history: list[Record]
     best_epoch: int
+    metrics: Record
 
 
 def fit(
@@ -106,11 +109,13 @@ def fit(
                 save_checkpoint(checkpoint, model, optimizer, generator, progress, identity)
             if on_epoch is not None:
                 on_epoch(record)
-    model.load_state_dict(progress.best_weights)
-    model.eval()
+        model.load_state_dict(progress.best_weights)
+        model.eval()
+        with torch.no_grad():
+            metrics = dict(validation_function())
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
-    return FitResult(progress.history, progress.best_epoch)
+    return FitResult(progress.history, progress.best_epoch, metrics)
 
 
 def _train_epoch(

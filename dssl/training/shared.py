@@ -89,9 +89,7 @@ def train_shared(
         on_epoch,
         {"step": "train_shared", "settings": settings.model_dump(mode="json", exclude={"run"}), "beta": beta},
     )
-    with torch.no_grad():
-        metrics = validate_shared(model, validation, beta)
-    return model, result.history, {**metrics, "best_epoch": result.best_epoch}
+    return model, result.history, {**result.metrics, "best_epoch": result.best_epoch}
 
 
 def validate_shared(model: SharedModel, data: TrainingData, beta: float) -> Record:

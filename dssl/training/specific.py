@@ -81,9 +81,7 @@ def train_specific(
         on_epoch,
         {"step": "train_specific", "settings": settings.model_dump(mode="json", exclude={"run"}), "lam": lam},
     )
-    with torch.no_grad():
-        metrics = validation_function()
-    return model, result.history, {**metrics, "best_epoch": result.best_epoch}
+    return model, result.history, {**result.metrics, "best_epoch": result.best_epoch}
 
 
 def validate_specific(
