@@ -13,6 +13,8 @@ rule train_baseline:
         f"logs/{SCREEN.screen}/train_baseline/fold~{{fold}}.log",
     benchmark:
         f"logs/{SCREEN.screen}/train_baseline/fold~{{fold}}.benchmark.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=4000,
         runtime=60,
@@ -41,6 +43,8 @@ rule evaluate_retrieval:
         f"logs/{SCREEN.screen}/evaluate_retrieval/fold~{{fold}}.log",
     benchmark:
         f"logs/{SCREEN.screen}/evaluate_retrieval/fold~{{fold}}.benchmark.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=4000,
         runtime=60,
@@ -69,6 +73,8 @@ rule evaluate_disentanglement:
         f"logs/{SCREEN.screen}/evaluate_disentanglement/fold~{{fold}}.log",
     benchmark:
         f"logs/{SCREEN.screen}/evaluate_disentanglement/fold~{{fold}}.benchmark.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=4000,
         runtime=60,
@@ -103,6 +109,8 @@ rule summarize_folds:
         f"logs/{SCREEN.screen}/summarize_folds.log",
     benchmark:
         f"logs/{SCREEN.screen}/summarize_folds.benchmark.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=8000,
         runtime=60,

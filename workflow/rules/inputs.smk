@@ -15,6 +15,8 @@ if SCREEN.simulate_screen:
             f"logs/{SCREEN.screen}/simulate_screen.log",
         benchmark:
             f"logs/{SCREEN.screen}/simulate_screen.benchmark.tsv"
+        conda:
+            "../../environment.yml"
         resources:
             mem_mb=2000,
             runtime=10,
@@ -39,6 +41,8 @@ if SCREEN.fetch_screen:
             f"logs/{SCREEN.screen}/fetch_screen/{{file}}.benchmark.tsv"
         wildcard_constraints:
             file="|".join(map(re.escape, SCREEN.fetch_screen.files)),
+        conda:
+            "../../environment.yml"
         resources:
             mem_mb=1000,
             runtime=60,

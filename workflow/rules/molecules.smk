@@ -14,6 +14,8 @@ rule standardize_molecules:
         f"logs/{SCREEN.screen}/standardize_molecules.log",
     benchmark:
         f"logs/{SCREEN.screen}/standardize_molecules.benchmark.tsv"
+    conda:
+        "../../environment.yml"
     threads: 2
     resources:
         mem_mb=4000,
@@ -39,6 +41,8 @@ rule featurize_molecules:
         f"logs/{SCREEN.screen}/featurize_molecules.log",
     benchmark:
         f"logs/{SCREEN.screen}/featurize_molecules.benchmark.tsv"
+    conda:
+        "../../environment.yml"
     threads: 2
     resources:
         mem_mb=4000,

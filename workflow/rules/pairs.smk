@@ -16,6 +16,8 @@ rule pair_and_split:
         f"logs/{SCREEN.screen}/pair_and_split.log",
     benchmark:
         f"logs/{SCREEN.screen}/pair_and_split.benchmark.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=8000,
         runtime=30,
@@ -40,6 +42,8 @@ rule fit_preprocessing:
         f"logs/{SCREEN.screen}/fit_preprocessing/fold~{{fold}}.log",
     benchmark:
         f"logs/{SCREEN.screen}/fit_preprocessing/fold~{{fold}}.benchmark.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=8000,
         runtime=60,

@@ -13,6 +13,8 @@ rule normalize_plate:
         f"logs/{SCREEN.screen}/normalize_plate/{{table}}.log",
     benchmark:
         f"logs/{SCREEN.screen}/normalize_plate/{{table}}.benchmark.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=2000,
         runtime=20,
@@ -39,6 +41,8 @@ rule assemble_profiles:
         f"logs/{SCREEN.screen}/assemble_profiles.log",
     benchmark:
         f"logs/{SCREEN.screen}/assemble_profiles.benchmark.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=8000,
         runtime=60,

@@ -41,6 +41,8 @@ rule report:
         f"logs/{SCREEN.screen}/report.log",
     benchmark:
         f"logs/{SCREEN.screen}/report.benchmark.tsv"
+    conda:
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=8000,
@@ -107,6 +109,8 @@ rule manifest:
         f"logs/{SCREEN.screen}/manifest.log",
     benchmark:
         f"logs/{SCREEN.screen}/manifest.benchmark.tsv"
+    conda:
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=1000,

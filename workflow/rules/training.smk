@@ -13,6 +13,8 @@ rule train_shared:
         f"logs/{SCREEN.screen}/train_shared/{SHARED}.log",
     benchmark:
         f"logs/{SCREEN.screen}/train_shared/{SHARED}.benchmark.tsv"
+    conda:
+        "../../environment.yml"
     threads: SCREEN.train_shared.run.cpu_threads
     resources:
         mem_mb=4000,
@@ -42,6 +44,8 @@ rule train_specific:
         f"logs/{SCREEN.screen}/train_specific/{SPECIFIC}.log",
     benchmark:
         f"logs/{SCREEN.screen}/train_specific/{SPECIFIC}.benchmark.tsv"
+    conda:
+        "../../environment.yml"
     threads: SCREEN.train_specific.run.cpu_threads
     resources:
         mem_mb=4000,
@@ -93,6 +97,8 @@ rule select_model:
         f"logs/{SCREEN.screen}/select_model/fold~{{fold}}.log",
     benchmark:
         f"logs/{SCREEN.screen}/select_model/fold~{{fold}}.benchmark.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=1000,
         runtime=10,
@@ -126,6 +132,8 @@ rule embed:
         f"logs/{SCREEN.screen}/embed/fold~{{fold}}.log",
     benchmark:
         f"logs/{SCREEN.screen}/embed/fold~{{fold}}.benchmark.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=4000,
         runtime=60,
