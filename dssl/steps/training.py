@@ -1,5 +1,6 @@
 """The two steps of DisentangledSSL, the choice among the trained models, and their embeddings."""
 
+import hashlib
 import json
 import logging
 import shutil
@@ -7,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dssl import keys
-from dssl.io import atomic_path, read_json, write_anndata, write_json, write_table, write_text
+from dssl.io import atomic_path, read_json, sha256_of, write_anndata, write_json, write_table, write_text
 from dssl.provenance import stamp
+from dssl.settings.base import Settings
 from dssl.settings.learning import EmbedSettings, SelectModelSettings, TrainSharedSettings, TrainSpecificSettings
 from dssl.steps.arrays import read_pairs, training_data
 from dssl.steps.registry import Input, Inputs, Output, Outputs, step
@@ -29,6 +31,19 @@ def _log_epoch(epochs: int) -> Callable[[Record], None]:
             )
 
     return log
+
+
+def _own_checkpoint(checkpoint: Path, settings: Settings, made_from: list[Path]) -> Path:
+    """Name the checkpoint after what the run is made from; what another run left behind is removed, never resumed."""
+    digest = hashlib.sha256(settings.to_json().encode())
+    for path in made_from:
+        digest.update(sha256_of(path).encode())
+    own = checkpoint.with_name(f"{checkpoint.name}-{digest.hexdigest()[:12]}.safetensors")
+    for other in checkpoint.parent.glob(f"{checkpoint.name}-*.safetensors"):
+        if other != own:
+            logger.warning("%s: left by a run with other settings or inputs, removed", other)
+            other.unlink()
+    return own
 
 
 def _write_run(history: list[Record], metrics: Record, identity: dict[str, float], paths: tuple[Path, Path]) -> None:
@@ -59,7 +74,7 @@ def train_shared(
         settings,
         beta,
         seed,
-        checkpoint,
+        _own_checkpoint(checkpoint, settings, [inputs]),
         _log_epoch(settings.optimizer.epochs),
     )
     identity = {"beta": beta, "seed": seed}
@@ -94,7 +109,7 @@ def train_specific(
         settings,
         lam,
         seed,
-        checkpoint,
+        _own_checkpoint(checkpoint, settings, [inputs, shared]),
         _log_epoch(settings.optimizer.epochs),
     )
     identity = {"beta": described["beta"], "lam": lam, "seed": seed}
