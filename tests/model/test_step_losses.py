@@ -51,8 +51,8 @@ def test_shared_loss_is_infonce_plus_beta_times_the_kl_in_nats() -> None:
     first, second = (normalize(model.encoders[name](x[name]), dim=1) for name in MODALITIES)
     kl = (100 * bessel_ratio(8, 100.0) * (1 - (first * second).sum(1))).mean()
     assert torch.allclose(terms["kl"], kl)
-    assert torch.allclose(terms["contrastive"], infonce(first, second, 0.1))
-    assert torch.allclose(terms["loss"], infonce(first, second, 0.1) + 0.25 * kl)
+    assert torch.allclose(terms["contrastive"], infonce(first, second, ContrastiveSettings().temperature))
+    assert torch.allclose(terms["loss"], infonce(first, second, ContrastiveSettings().temperature) + 0.25 * kl)
 
 
 @pytest.mark.parametrize("distribution", ["vmf", "power_spherical", "gaussian", "deterministic"])
@@ -92,7 +92,7 @@ def test_specific_loss_agrees_with_its_equation() -> None:
             specific = normalize(model.encoders[own](torch.cat([view[own], own_code], dim=1)), dim=1)
             joint.append(torch.cat([specific, other_code], dim=1) / math.sqrt(2))
             penalties.append(float(cross_covariance(specific, own_code).detach()))
-        expected += float(infonce(*joint, 0.1).detach()) + 0.5 * sum(penalties) / 2
+        expected += float(infonce(*joint, ContrastiveSettings().temperature).detach()) + 0.5 * sum(penalties) / 2
         assert float(terms[f"dependence_{own}"].detach()) == pytest.approx(sum(penalties) / 2, abs=1e-5)
     assert float(terms["loss"].detach()) == pytest.approx(expected, rel=1e-4)
 
