@@ -1,6 +1,5 @@
 """What is wrong with a screen's settings and tables, and what would run: in seconds, before anything is computed."""
 
-import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +11,6 @@ from dssl.io import read_table
 from dssl.keys import COMPOUND_ID, IS_CONTROL, PLATE
 from dssl.plan import job_counts, locate, molecule_table, plate_tables
 from dssl.settings.screen import ScreenSettings
-
-logger = logging.getLogger(__name__)
 
 SHOWN_PLATES = 12
 
@@ -39,13 +36,13 @@ def check_screen(screen: ScreenSettings) -> Checked:
     molecules = _check_molecules(screen, result)
     wells = []
     listed = locate(screen, screen.plates.plate_list) if screen.plates.plate_list else None
-    for name, path in _tables(screen, result).items():
+    for path in _tables(screen, result).values():
         source = _available(screen, path)
         if source is None:
             result.notes.append(f"{path}: not there yet; {_maker(screen)} will make it, its columns were not looked at")
             continue
         try:
-            wells.append(read_well_columns(source, screen.plates, listed).assign(table=name))
+            wells.append(read_well_columns(source, screen.plates, listed))
         except DsslError as error:
             result.errors.append(str(error))
     if wells:

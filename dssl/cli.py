@@ -133,4 +133,4 @@ def _root(
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
 for _name, _step in all_steps().items():
-    app.command(_name, rich_help_panel="Steps of the workflow")(step_command(_step))
+    app.command(_name)(step_command(_step))

@@ -121,14 +121,3 @@ def specific_loss(
         terms["critic"] = torch.stack(critic_losses).sum()
         loss = loss + terms["critic"]
     return {"loss": loss, **terms}
-
-
-def participation_ratio(code: Tensor) -> float:
-    """Effective number of dimensions of a code (n, d).
-
-    (sum of eigenvalues)^2 / (sum of their squares) of its covariance: d for an isotropic code, near 1 for one that
-    varies along a single direction, 0 for a constant one.
-    """
-    centred = (code - code.mean(0)).double()
-    covariance = centred.T @ centred / len(centred)
-    return float(covariance.trace().square() / covariance.square().sum().clamp_min(1e-24))

@@ -30,10 +30,15 @@ def pool(values: NDArray[np.float32], obs: pd.DataFrame, level: str) -> tuple[ND
     if key is None:
         return values, obs.assign(**{keys.N_WELLS: 1})
     codes, names = pd.factorize(obs[key].astype(object))
-    counts = np.bincount(codes)
-    sums = np.zeros((len(names), values.shape[1]))
+    pooled = mean_rows(values, codes, len(names)).astype(np.float32)
+    return pooled, _pooled_obs(obs, codes, pd.Index(names), np.bincount(codes))
+
+
+def mean_rows(values: NDArray[np.float32], codes: NDArray[np.integer], n: int) -> NDArray[np.float64]:
+    """Mean (n, k) of the rows of `values` that have each of the codes 0 .. n - 1; every code occurs."""
+    sums = np.zeros((n, values.shape[1]))
     np.add.at(sums, codes, values)
-    return (sums / counts[:, None]).astype(np.float32), _pooled_obs(obs, codes, pd.Index(names), counts)
+    return sums / np.bincount(codes, minlength=n)[:, None]
 
 
 def _pooled_obs(obs: pd.DataFrame, codes: NDArray[np.intp], names: pd.Index, counts: NDArray[np.int64]) -> pd.DataFrame:

@@ -130,7 +130,7 @@ def _reasons(wells: pd.DataFrame, found: pd.Series, mapped: pd.Series, settings:
 
 
 def _nothing_paired(reasons: pd.Series, found: pd.Series, aliases: pd.DataFrame) -> str:
-    counts = ", ".join(f"{count} {kind}" for kind, count in _kinds(reasons).value_counts().items())
+    counts = ", ".join(f"{count} {kind}" for kind, count in without_names(reasons).value_counts().items())
     treated = found[reasons != "control"].dropna().unique()
     return (
         f"no well could be paired with a molecule ({counts})\n"
@@ -140,10 +140,10 @@ def _nothing_paired(reasons: pd.Series, found: pd.Series, aliases: pd.DataFrame)
     )
 
 
-def _kinds(reasons: pd.Series) -> pd.Series:
+def without_names(reasons: pd.Series) -> pd.Series:
     """Reasons without the names in them, for counting."""
     kinds = reasons.astype(str).str.replace(r"^compound .* is not among", "compound is not among", regex=True)
-    return kinds.str.replace(r"(same .+?) as .*", r"\1 as another", regex=True)
+    return kinds.str.replace(r"\b(same .+?) as .*", r"\1 as another", regex=True)
 
 
 def _compounds_without_wells(compounds: pd.Index, mapped: pd.Series, reasons: pd.Series) -> pd.DataFrame:
@@ -185,7 +185,7 @@ def _excluded_wells(wells: pd.DataFrame, found: pd.Series, reasons: pd.Series) -
 def _log_counts(wells: pd.DataFrame, compounds: pd.DataFrame, n_wells: int, n_compounds: int) -> None:
     LOGGER.info("paired %d wells of %d compounds", n_wells, n_compounds)
     for what, table in (("wells", wells), ("compounds", compounds)):
-        for kind, count in _kinds(table["reason"]).value_counts().items():
+        for kind, count in without_names(table["reason"]).value_counts().items():
             LOGGER.info("left out %d %s: %s", count, what, kind)
 
 

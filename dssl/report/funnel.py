@@ -55,9 +55,9 @@ def funnel_section(screened: Screened) -> Section:
 
 def reason_kinds(reasons: "pd.Series[str]") -> "pd.Series[int]":
     """How often each kind of reason occurs, names and numbers of single rows left out; the most frequent first."""
-    kinds = reasons.astype(str).str.replace(r"^compound .* is not among", "compound is not among", regex=True)
-    kinds = kinds.str.replace(r"\b(same .+?) as .*", r"\1 as another", regex=True)
-    kinds = kinds.str.replace(r"\b\d+ (heavy atoms), more", r"\1: more", regex=True)
+    from dssl.pairs.pairing import without_names
+
+    kinds = without_names(reasons).str.replace(r"\b\d+ (heavy atoms), more", r"\1: more", regex=True)
     kinds = kinds.str.replace(r"\b\d+ (different structures for one id): .*", r"\1", regex=True)
     counts = kinds.value_counts()
     if len(counts) <= N_REASONS:

@@ -6,7 +6,6 @@ import pandas as pd
 from dssl.report.content import MISSING, Cell, Figure, Note, Part, Section, Table, interval, number
 from dssl.report.figures import style, svg_uri
 
-RATIO = "participation_ratio"
 N_FOLDS = "n_folds"
 
 

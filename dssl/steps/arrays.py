@@ -36,27 +36,26 @@ def inputs_mudata(mdata: "MuData", fold: str, phenotype: Floats, molecule: Float
     """Preprocessed inputs of a fold with the obs of the pairs and the role (obs["split"]) of every row."""
     from anndata import AnnData
 
-    from dssl.pairs.storage import as_mudata
+    from dssl.pairs.storage import as_mudata, storable
 
     molecules = mdata[keys.MOLECULE].obs
     roles = molecules[keys.fold_column(fold)].astype(str)
-    kept = [column for column in molecules.columns if not column.startswith(keys.fold_column(""))]
-    molecule_obs = molecules[kept].assign(**{keys.SPLIT: roles})
+    molecule_obs = without_folds(molecules).assign(**{keys.SPLIT: roles})
     wells = mdata[keys.PHENOTYPE].obs
     well_obs = wells.assign(**{keys.SPLIT: wells[keys.COMPOUND_ID].astype(str).map(roles)})
     return as_mudata(
-        AnnData(phenotype, obs=_categorical(well_obs), var=_numbered("component", phenotype.shape[1])),
-        AnnData(molecule, obs=_categorical(molecule_obs), var=_numbered("input", molecule.shape[1])),
+        AnnData(phenotype, obs=storable(well_obs), var=numbered("component", phenotype.shape[1])),
+        AnnData(molecule, obs=storable(molecule_obs), var=numbered("input", molecule.shape[1])),
     )
 
 
-def _categorical(obs: pd.DataFrame) -> pd.DataFrame:
-    from dssl.pairs.storage import storable
+def without_folds(molecules: pd.DataFrame) -> pd.DataFrame:
+    """The obs of molecules without their roles in the folds."""
+    return molecules[[column for column in molecules.columns if not column.startswith(keys.fold_column(""))]]
 
-    return storable(obs)
 
-
-def _numbered(name: str, n: int) -> pd.DataFrame:
+def numbered(name: str, n: int) -> pd.DataFrame:
+    """A var of n rows "<name>_1", "<name>_2", ..."""
     return pd.DataFrame(index=pd.Index([f"{name}_{number}" for number in range(1, n + 1)], dtype=object))
 
 

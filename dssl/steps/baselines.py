@@ -9,6 +9,7 @@ from scipy import sparse
 
 from dssl import keys
 from dssl.errors import ConfigError
+from dssl.pairs.levels import mean_rows
 from dssl.settings.learning import TrainBaselineSettings
 from dssl.steps.arrays import compound_rows
 
@@ -55,7 +56,7 @@ def predict_all(
     if "kernel_ridge" in settings.methods:
         profiles, compound, _, names = compound_rows(inputs, keys.VALIDATION)
         rows = molecules.obs_names.get_indexer(names)
-        choice = fit_ridge_on_validation(train, rows, _means(profiles, compound, len(names)), settings.ridge)
+        choice = fit_ridge_on_validation(train, rows, mean_rows(profiles, compound, len(names)), settings.ridge)
         predicted["kernel_ridge"] = choice.vectors
         tried = choice.tried.assign(method="kernel_ridge")
     adata = AnnData(obs=molecules.obs.copy(), uns={"fingerprint": known})
@@ -78,14 +79,6 @@ def _training_inputs(features: "AnnData", inputs: "MuData") -> tuple["ClassicalI
     profiles, compound, _, names = compound_rows(inputs, keys.TRAIN)
     ordered = features[inputs[keys.MOLECULE].obs_names, (features.var[keys.FEATURIZER] == block).to_numpy()]
     counts = sparse.csr_matrix(ordered.X)
-    of_training = counts[ordered.obs_names.get_indexer(names)]
-    kernel = tanimoto_count_kernel(counts, of_training)
     rows = ordered.obs_names.get_indexer(names)
-    return ClassicalInputs(kernel[rows], kernel, _means(profiles, compound, len(names))), block
-
-
-def _means(profiles: NDArray[np.float32], compound: NDArray[np.int64], n: int) -> NDArray[np.float64]:
-    """Mean profile of every compound (n, k)."""
-    sums = np.zeros((n, profiles.shape[1]))
-    np.add.at(sums, compound, profiles)
-    return sums / np.bincount(compound, minlength=n)[:, None]
+    kernel = tanimoto_count_kernel(counts, counts[rows])
+    return ClassicalInputs(kernel[rows], kernel, mean_rows(profiles, compound, len(names))), block

@@ -66,7 +66,7 @@ def probe_codes(
         ("compound", compound_obs, _compound_codes(levels)),
         ("well", well_obs, _codes(wells, keys.PHENOTYPE)),
     ):
-        columns = _columns(obs, level, extra[level], settings)
+        columns = _columns(obs, level, settings)
         groups = obs[keys.COMPOUND_ID].astype(str).to_numpy()
         found.append(probe_table(codes, obs, columns, groups, settings, rng).assign(level=level))
     return pd.concat(found, ignore_index=True)
@@ -129,9 +129,7 @@ def _with_position(obs: pd.DataFrame) -> pd.DataFrame:
     return obs.assign(well_row=rows.astype(float), well_column=position[1].astype(float))
 
 
-def _columns(
-    obs: pd.DataFrame, level: str, extra: pd.DataFrame | None, settings: EvaluateDisentanglementSettings
-) -> list[str]:
+def _columns(obs: pd.DataFrame, level: str, settings: EvaluateDisentanglementSettings) -> list[str]:
     """Columns probed at a level: what differs between a compound's wells at the well level, the others once, pooled."""
     if settings.probe_columns is not None:
         candidates = [column for column in settings.probe_columns if column in obs.columns]

@@ -1,6 +1,7 @@
 """Codes of a whole screen, at every level, as AnnData."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from dssl import keys
 from dssl.settings.learning import EmbedSettings
+from dssl.steps.arrays import numbered, without_folds
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -22,85 +24,81 @@ UMAP_FEWEST = 10
 
 
 @dataclass(frozen=True)
-class Embedded:
-    """Codes of one level: X is what was encoded, obsm holds the codes and their UMAPs."""
+class Level:
+    """What is encoded at one level: preprocessed inputs and the obs of their rows."""
 
-    adata: "AnnData"
-
-    def table(self) -> pd.DataFrame:
-        """The obs and every code as columns, for everybody without Python."""
-        parts = [self.adata.obs.rename_axis("id").reset_index()]
-        for name, values in self.adata.obsm.items():
-            columns = [f"{name.removeprefix('X_')}_{number}" for number in range(1, values.shape[1] + 1)]
-            parts.append(pd.DataFrame(np.round(values, 6), columns=columns))
-        table: pd.DataFrame = pd.concat(parts, axis=1)
-        return table
+    values: NDArray[np.float32]
+    obs: pd.DataFrame
+    unit: str
+    modality: str
 
 
-def embed_screen(
-    pairs: "MuData",
-    state: "PreprocessingState",
-    models: "Models",
-    fold: str,
-    settings: EmbedSettings | None,
-    draw_seed: int | None = None,
-) -> dict[str, Embedded]:
-    """Encode wells, treatments, compounds and molecules; profiles are pooled before they are encoded.
+def load_models(paths: list[Path]) -> "Models":
+    """Trained models, ready to encode on the CPU."""
+    import torch
 
-    With `settings`, UMAPs of both codes are added. With `draw_seed`, codes are drawn from their distributions instead of
-    being their mean directions.
-    """
+    from dssl.training.saved import load_model
+
+    return [load_model(path, torch.device("cpu"))[:2] for path in paths]
+
+
+def prepare_levels(pairs: "MuData", state: "PreprocessingState", fold: str) -> dict[str, Level]:
+    """Preprocess wells, treatments, compounds and molecules; profiles are pooled before they are encoded."""
     from dssl.pairs.levels import pool
     from dssl.preprocessing.molecule import apply_molecule
     from dssl.preprocessing.phenotype import apply_phenotype
 
     wells, molecules = pairs[keys.PHENOTYPE], pairs[keys.MOLECULE]
     roles = molecules.obs[keys.fold_column(fold)].astype(str)
-    described = _describe(molecules.obs)
+    described = without_folds(molecules.obs)
     profiles = apply_phenotype(state.phenotype, wells.X, list(wells.var_names))
-    embedded = {}
+    levels = {}
     for name, level in LEVELS.items():
         values, obs = pool(profiles, wells.obs, level)
         joined = obs.join(described.drop(columns=obs.columns, errors="ignore"), on=keys.COMPOUND_ID)
         joined[keys.SPLIT] = joined[keys.COMPOUND_ID].astype(str).map(roles)
-        embedded[name] = _embed(values, joined, "component", keys.PHENOTYPE, models, settings, draw_seed)
+        levels[name] = Level(values, joined, "component", keys.PHENOTYPE)
     features = apply_molecule(state.molecule, molecules.X, list(molecules.var_names))
     obs = described.assign(**{keys.COMPOUND_ID: described.index.astype(str), keys.SPLIT: roles})
-    embedded["molecules"] = _embed(features, obs, "input", keys.MOLECULE, models, settings, draw_seed)
-    return embedded
+    levels["molecules"] = Level(features, obs, "input", keys.MOLECULE)
+    return levels
 
 
-def _describe(molecules: pd.DataFrame) -> pd.DataFrame:
-    return molecules[[column for column in molecules.columns if not column.startswith(keys.fold_column(""))]]
+def encode_level(
+    level: Level, models: "Models", maps: EmbedSettings | None = None, draw_seed: int | None = None
+) -> "AnnData":
+    """Encode one level: X is what was encoded, obsm holds the codes.
 
-
-def _embed(
-    values: NDArray[np.float32],
-    obs: pd.DataFrame,
-    unit: str,
-    modality: str,
-    models: "Models",
-    settings: EmbedSettings | None,
-    draw_seed: int | None,
-) -> Embedded:
+    With `maps`, UMAPs of both codes are added. With `draw_seed`, codes are drawn from their distributions instead of
+    being their mean directions.
+    """
     import torch
     from anndata import AnnData
 
     from dssl.pairs.storage import storable
     from dssl.training.encode import encode
 
-    given = {keys.PHENOTYPE: None, keys.MOLECULE: None, modality: values}
+    given = {keys.PHENOTYPE: None, keys.MOLECULE: None, level.modality: level.values}
     generator = None if draw_seed is None else torch.Generator().manual_seed(draw_seed)
     codes = encode(models, given[keys.PHENOTYPE], given[keys.MOLECULE], generator)
-    names = pd.Index([f"{unit}_{number}" for number in range(1, values.shape[1] + 1)], dtype=object)
-    adata = AnnData(values, obs=storable(obs), var=pd.DataFrame(index=names))
+    adata = AnnData(level.values, obs=storable(level.obs), var=numbered(level.unit, level.values.shape[1]))
     adata.uns["n_models"] = len(models)
-    adata.obsm[keys.X_SHARED] = codes.shared[modality]
-    adata.obsm[keys.X_SPECIFIC] = codes.specific[modality]
-    if settings is not None:
-        adata.obsm[keys.X_UMAP] = umap(codes.shared[modality], settings)
-        adata.obsm[keys.X_UMAP_SPECIFIC] = umap(codes.specific[modality], settings)
-    return Embedded(adata)
+    adata.obsm[keys.X_SHARED] = codes.shared[level.modality]
+    adata.obsm[keys.X_SPECIFIC] = codes.specific[level.modality]
+    if maps is not None:
+        adata.obsm[keys.X_UMAP] = umap(codes.shared[level.modality], maps)
+        adata.obsm[keys.X_UMAP_SPECIFIC] = umap(codes.specific[level.modality], maps)
+    return adata
+
+
+def code_table(adata: "AnnData") -> pd.DataFrame:
+    """The obs and every code as columns, for everybody without Python."""
+    parts = [adata.obs.rename_axis("id").reset_index()]
+    for name, values in adata.obsm.items():
+        columns = list(numbered(name.removeprefix("X_"), values.shape[1]).index)
+        parts.append(pd.DataFrame(np.round(values, 6), columns=columns))
+    table: pd.DataFrame = pd.concat(parts, axis=1)
+    return table
 
 
 def umap(codes: NDArray[np.float32], settings: EmbedSettings) -> NDArray[np.float32]:

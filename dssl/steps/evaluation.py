@@ -70,20 +70,15 @@ def evaluate_disentanglement(
     dependence: Output,
 ) -> None:
     """Probe held-out codes, drawn from their distributions, for every known column; measure their dependence."""
-    import torch
-
     from dssl.preprocessing.state import load_state
     from dssl.steps.disentanglement import measure_dependence, probe_codes
-    from dssl.steps.embeddings import embed_screen
-    from dssl.training.saved import load_model
+    from dssl.steps.embeddings import encode_level, load_models, prepare_levels
 
     rng = np.random.default_rng(settings.seed)
-    loaded = [load_model(path, torch.device("cpu"))[:2] for path in models]
-    screen = read_pairs(pairs), load_state(state), loaded, fold, None
-    drawn, means = embed_screen(*screen, draw_seed=settings.seed), embed_screen(*screen)
-    levels = {"well": "wells", "compound": "compounds", "molecule": "molecules"}
-    codes = {level: drawn[name].adata for level, name in levels.items()}
-    mean_codes = {level: means[name].adata for level, name in levels.items()}
+    loaded, levels = load_models(models), prepare_levels(read_pairs(pairs), load_state(state), fold)
+    names = {"well": "wells", "compound": "compounds", "molecule": "molecules"}
+    codes = {level: encode_level(levels[name], loaded, draw_seed=settings.seed) for level, name in names.items()}
+    mean_codes = {level: encode_level(levels[names[level]], loaded) for level in ("compound", "molecule")}
     extra = {
         "well": None if well_table is None else read_table(well_table, text_columns=[keys.PLATE, keys.WELL]),
         "compound": None if compound_table is None else read_table(compound_table, text_columns=[keys.COMPOUND_ID]),

@@ -48,7 +48,7 @@ def score_fold(
         rows = (adata.obs[keys.SPLIT].astype(str) == keys.TEST).to_numpy()
         obs = adata.obs.loc[rows, [keys.COMPOUND_ID]].astype(str)
         obs[settings.library_of] = pd.Series(origins(adata.obs.loc[rows, settings.library_of]), index=obs.index)
-        for method, phenotype, molecule in _vectors(adata[rows], molecules[tested], baselines[ids], settings):
+        for method, phenotype, molecule in _vectors(adata[rows], molecules[tested], baselines[ids]):
             scores = evaluate_embedding(
                 phenotype,
                 obs,
@@ -67,7 +67,7 @@ def score_fold(
 
 
 def _vectors(
-    phenotype: "AnnData", molecule: "AnnData", baselines: "AnnData", settings: EvaluateRetrievalSettings
+    phenotype: "AnnData", molecule: "AnnData", baselines: "AnnData"
 ) -> Iterator[tuple[str, NDArray[np.float32], NDArray[np.float32]]]:
     shared = phenotype.obsm[keys.X_SHARED], molecule.obsm[keys.X_SHARED]
     yield MODEL, *shared

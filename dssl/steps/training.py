@@ -131,12 +131,10 @@ def select_model(
     """Choose beta and lambda on validation compounds, and keep the models of all seeds at that choice."""
     from dssl.training.selection import choose
 
-    choice = choose(
-        [read_json(path) for path in shared_metrics], [read_json(path) for path in specific_metrics], settings
-    )
-    identities = [read_json(path) for path in specific_metrics]
+    shared, specific = ([read_json(path) for path in paths] for paths in (shared_metrics, specific_metrics))
+    choice = choose(shared, specific, settings)
     by_identity = {
-        (found["beta"], found["lam"], found["seed"]): path for found, path in zip(identities, models, strict=True)
+        (found["beta"], found["lam"], found["seed"]): path for found, path in zip(specific, models, strict=True)
     }
     for target in selected_models:
         source = by_identity[choice.beta, choice.lam, int(target.stem.removeprefix("seed~"))]
@@ -162,18 +160,14 @@ def embed(
     tables: Outputs,
 ) -> None:
     """Write the codes of wells, treatments, compounds and molecules, and maps of them, as AnnData and CSV."""
-    import torch
-
     from dssl.preprocessing.state import load_state
-    from dssl.steps.embeddings import embed_screen
-    from dssl.training.saved import load_model
+    from dssl.steps.embeddings import code_table, encode_level, load_models, prepare_levels
 
-    loaded = [load_model(path, torch.device("cpu"))[:2] for path in models]
-    embedded = embed_screen(read_pairs(pairs), load_state(state), loaded, fold, settings if umap else None)
-    outputs = {"wells": wells, "treatments": treatments, "compounds": compounds, "molecules": molecules}
+    loaded = load_models(models)
+    levels = prepare_levels(read_pairs(pairs), load_state(state), fold)
+    embedded = {name: encode_level(level, loaded, settings if umap else None) for name, level in levels.items()}
     record = stamp("embed", {"fold": fold, "settings": settings.model_dump(mode="json")})
     for path in tables:
-        adata = embedded[path.name.split(".")[0]]
-        write_table(path, adata.table())
-    for name, path in outputs.items():
-        write_anndata(path, embedded[name].adata, record)
+        write_table(path, code_table(embedded[path.name.split(".")[0]]))
+    for path in (wells, treatments, compounds, molecules):
+        write_anndata(path, embedded[path.stem], record)

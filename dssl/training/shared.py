@@ -8,10 +8,10 @@ import torch
 from torch import Generator, Tensor
 
 from dssl.errors import ConfigError
+from dssl.evaluation.dependence import participation_ratio
 from dssl.evaluation.retrieval import DIRECTIONS, retrieval_metrics
 from dssl.keys import MOLECULE, PHENOTYPE
 from dssl.model.shared import SharedModel, shared_loss
-from dssl.model.specific import participation_ratio
 from dssl.settings.learning import TrainSharedSettings
 from dssl.training.data import TrainingData
 from dssl.training.device import resolve_device
@@ -109,6 +109,6 @@ def validate_shared(model: SharedModel, data: TrainingData, beta: float) -> Reco
         record |= {f"{name}_{direction}": found[name] for name in RETRIEVAL_METRICS}
     for name in RETRIEVAL_METRICS:
         record[name] = sum(record[f"{name}_{direction}"] for direction in DIRECTIONS) / len(DIRECTIONS)
-    record[f"participation_ratio_{PHENOTYPE}"] = participation_ratio(phenotype)
-    record[f"participation_ratio_{MOLECULE}"] = participation_ratio(molecule)
+    record[f"participation_ratio_{PHENOTYPE}"] = participation_ratio(phenotype.cpu().numpy())
+    record[f"participation_ratio_{MOLECULE}"] = participation_ratio(molecule.cpu().numpy())
     return record

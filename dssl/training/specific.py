@@ -6,9 +6,10 @@ from pathlib import Path
 import torch
 from torch import Generator, Tensor
 
+from dssl.evaluation.dependence import participation_ratio
 from dssl.keys import MODALITIES, MOLECULE, PHENOTYPE
 from dssl.model.shared import SharedModel
-from dssl.model.specific import SpecificModel, freeze, participation_ratio, specific_loss
+from dssl.model.specific import SpecificModel, freeze, specific_loss
 from dssl.settings.learning import TrainSpecificSettings
 from dssl.training.data import TrainingData
 from dssl.training.device import resolve_device
@@ -104,5 +105,5 @@ def validate_specific(
     record["loss"] = record["contrastive"] + lam * sum(record[f"dependence_{modality}"] for modality in MODALITIES)
     for modality, inputs in ((PHENOTYPE, data.pooled), (MOLECULE, data.molecule)):
         code = model.code(modality, inputs, shared_model.code(modality, inputs))
-        record[f"participation_ratio_{modality}"] = participation_ratio(code)
+        record[f"participation_ratio_{modality}"] = participation_ratio(code.cpu().numpy())
     return record

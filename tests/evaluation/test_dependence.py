@@ -27,6 +27,14 @@ def test_participation_ratio_equals_its_definition(values):
         assert participation_ratio(np.hstack([values, np.zeros((8, 20))])) == pytest.approx(expected, rel=1e-6)
 
 
+def test_participation_ratio_of_samples():
+    isotropic = np.random.default_rng(0).normal(size=(20_000, 10)).astype(np.float32)
+    assert participation_ratio(isotropic) == pytest.approx(10, rel=0.01)
+    assert participation_ratio(isotropic[:, :1] * np.ones(10)) == pytest.approx(1, rel=1e-6)
+    assert participation_ratio(np.ones((50, 10))) == 0
+    assert participation_ratio(isotropic + 100) == pytest.approx(10, rel=0.01)
+
+
 def test_participation_ratio_of_known_codes():
     assert participation_ratio(np.vstack([np.eye(4), -np.eye(4)])) == pytest.approx(4)
     assert participation_ratio(np.outer(np.arange(5.0), [1, 2])) == pytest.approx(1)

@@ -10,7 +10,7 @@ from dssl.model.contrastive import infonce
 from dssl.model.dependence import cross_covariance
 from dssl.model.encoders import Encoder
 from dssl.model.shared import SharedModel, shared_loss
-from dssl.model.specific import SpecificModel, freeze, participation_ratio, specific_loss
+from dssl.model.specific import SpecificModel, freeze, specific_loss
 from dssl.settings.learning import CodeSettings, ContrastiveSettings, EncoderSettings, TrainSpecificSettings
 
 SMALL = EncoderSettings(hidden_sizes=[16], dropout=0.2)
@@ -116,11 +116,3 @@ def test_freeze_takes_every_parameter_out_of_training() -> None:
     freeze(model)
     assert not model.training
     assert not any(parameter.requires_grad for parameter in model.parameters())
-
-
-def test_participation_ratio() -> None:
-    isotropic = torch.randn(20_000, 10, generator=torch.Generator().manual_seed(0))
-    assert participation_ratio(isotropic) == pytest.approx(10, rel=0.01)
-    assert participation_ratio(isotropic[:, :1] * torch.ones(10)) == pytest.approx(1, rel=1e-6)
-    assert participation_ratio(torch.ones(50, 10)) == 0
-    assert participation_ratio(isotropic + 100) == pytest.approx(10, rel=0.01)
