@@ -1,21 +1,35 @@
 """Settings of training: encoders, codes, losses, optimiser, sweep."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dssl.settings.base import Settings
+from dssl.settings.presets import SHARED_PRESETS, SPECIFIC_PRESETS, with_preset
+
+Preset = Literal["default", "paper", "released"]
+Solver = Literal["neural", "gaussian"]
 
 
 class EncoderSettings(Settings):
     """A linear map plus a network with hidden layers; the same for both modalities."""
 
+    input_transform: Literal["none", "log1p", "unit_length"] = Field(
+        "none", description="of the inputs: none (dense profiles), log1p (counts) or scaling to length one (embeddings)"
+    )
     hidden_sizes: list[int] = Field([256], description="widths of the hidden layers; empty: linear only")
+    activation: Literal["gelu", "relu", "silu", "tanh"] = Field("gelu", description="after each hidden layer")
     linear_path: bool = Field(True, description="add a linear map from input to code beside the network")
     layer_norm: bool = Field(True, description="layer norm before each activation")
     dropout: float = Field(0.5, ge=0, lt=1, description="dropout after each activation")
     weight_std: float | None = Field(
         None, gt=0, description="initial weights N(0, weight_std^2) (released code: 0.01); null: PyTorch's default"
+    )
+    custom: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
+        description="own encoder as package.module:Name, called as Name(input_size, output_size, settings); "
+        "the other keys are then its to use",
     )
 
 
@@ -35,18 +49,26 @@ class ContrastiveSettings(Settings):
     loss: Literal["infonce", "dcl", "siglip", "cwcl"] = Field("infonce", description="which contrastive loss")
     temperature: float = Field(0.2, gt=0, description="similarities are divided by this")
     learn_temperature: bool = Field(False, description="train the logarithm of the temperature too")
+    same_molecule: Literal["exclude", "positive", "negative"] = Field(
+        "exclude",
+        description="two rows of a minibatch that show one molecule (views.rows: wells): leave the false negative out, "
+        "count it as a match too, or treat it as a negative",
+    )
 
 
 class OptimizerSettings(Settings):
-    """AdamW and its schedule."""
+    """Adam or AdamW and its schedule."""
+
+    name: Literal["adamw", "adam"] = Field("adamw", description="adamw decouples the weight decay")
 
     epochs: int = Field(120, ge=1, description="passes over the training compounds")
-    batch_size: int = Field(128, ge=2, description="compounds per minibatch (each once, so that no negative is false)")
+    batch_size: int = Field(128, ge=2, description="rows per minibatch: compounds, or wells (views.rows)")
     learning_rate: float = Field(3e-3, gt=0, description="highest learning rate")
-    weight_decay: float = Field(0.1, ge=0, description="decoupled weight decay")
-    schedule: Literal["one_cycle", "cosine", "constant"] = Field(
-        "one_cycle", description="warm-up and decay, decay to zero, or none"
+    weight_decay: float = Field(0.1, ge=0, description="weight decay")
+    schedule: Literal["one_cycle", "cosine", "cosine_by_epoch", "constant"] = Field(
+        "one_cycle", description="warm-up and decay, decay to zero, the same in steps of an epoch, or none"
     )
+    keep: Literal["best", "last"] = Field("best", description="weights kept: of the best validation loss, or the last")
     patience: int | None = Field(
         40, ge=1, description="stop after so many epochs without a better validation score; null: never"
     )
@@ -69,8 +91,18 @@ class RunSettings(Settings):
 class ViewSettings(Settings):
     """How the two modalities are varied during training. Views are drawn independently of each other."""
 
-    replicates: Literal["dirichlet", "single", "mean"] = Field(
-        "dirichlet", description="a compound's profile: a random mixture of its wells, one random well, or their mean"
+    rows: Literal["compounds", "wells"] = Field(
+        "compounds", description="rows of a minibatch: compounds, each once, or wells (see contrastive.same_molecule)"
+    )
+    replicates: Literal["dirichlet", "single", "distinct", "mean"] = Field(
+        "dirichlet",
+        description="a compound's profile: a random mixture of its wells, one random well, random wells that differ "
+        "between the two views of step 2, or the mean; with rows: wells, each view is the well itself unless distinct",
+    )
+    augmentation: Literal["independent", "released"] = Field(
+        "independent",
+        description="independent: the noise and dropout below. released: the released code's (each row noise 0.01, or "
+        "10 % zeros, or nothing; the second view made from the first), which ignores them",
     )
     dirichlet_alpha: float = Field(1.0, gt=0, description="concentration of the mixture weights")
     phenotype_noise: float = Field(0.5, ge=0, description="Gaussian noise, in units of each input's training std")
@@ -82,9 +114,31 @@ class ViewSettings(Settings):
     )
 
 
+class GaussianSettings(Settings):
+    """The closed form for `solver: gaussian`: regularised canonical correlations of the preprocessed inputs."""
+
+    ridge: list[float] = Field(
+        [0.1, 0.3, 1.0, 3.0, 10.0],
+        min_length=1,
+        description="ridge on each covariance, in units of its mean eigenvalue; chosen on validation compounds",
+    )
+
+
 class TrainSharedSettings(Settings):
     """Step 1: InfoNCE + beta KL."""
 
+    preset: Preset = Field(
+        "default", description="defaults of this section: ours, the paper's as written, or the released code's"
+    )
+    solver: Solver = Field(
+        "neural", description="trained encoders, or the Gaussian information bottleneck in closed form"
+    )
+    gaussian: GaussianSettings = GaussianSettings()
+    kl_scale: Literal["nats", "released"] = Field(
+        "nats",
+        description="unit of the KL that beta weighs: nats, or the released code's (von Mises-Fisher codes without the "
+        "factor kappa A_d(kappa), 951.7 at d = 100, kappa = 1000)",
+    )
     encoder: EncoderSettings = EncoderSettings()
     code: CodeSettings = CodeSettings()
     contrastive: ContrastiveSettings = ContrastiveSettings()
@@ -92,10 +146,19 @@ class TrainSharedSettings(Settings):
     optimizer: OptimizerSettings = OptimizerSettings()
     run: RunSettings = RunSettings()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_preset(cls, values: Any) -> Any:
+        return with_preset(values, SHARED_PRESETS)
+
 
 class TrainSpecificSettings(Settings):
     """Step 2, on the frozen shared code: InfoNCE of the joint codes + lambda D(specific, shared)."""
 
+    preset: Preset = Field(
+        "default", description="defaults of this section: ours, the paper's as written, or the released code's"
+    )
+    solver: Solver = Field("neural", description="trained encoders, or what the shared code leaves, in closed form")
     encoder: EncoderSettings = EncoderSettings()
     code: CodeSettings = CodeSettings()
     contrastive: ContrastiveSettings = ContrastiveSettings()
@@ -103,9 +166,23 @@ class TrainSpecificSettings(Settings):
         "cross_covariance",
         description="penalty D: normalised cross-covariance, HSIC, the released code's form, or a contrastive bound",
     )
+    penalized: Literal["own", "both"] = Field(
+        "own", description="the specific code is kept independent of its own modality's shared code, or of both"
+    )
+    joint_alpha: float | None = Field(
+        None,
+        gt=0,
+        description="joint training: go on training the shared code in one objective, step 1's loss + joint_alpha x "
+        "step 2's contrastive loss + lambda D; must exceed every lambda; null: two steps, the shared code frozen",
+    )
     views: ViewSettings = ViewSettings(molecule_dropout=0.3, phenotype_noise=0.5)
     optimizer: OptimizerSettings = OptimizerSettings(epochs=100, learning_rate=1e-3)
     run: RunSettings = RunSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_preset(cls, values: Any) -> Any:
+        return with_preset(values, SPECIFIC_PRESETS)
 
 
 class SweepSettings(Settings):
@@ -143,12 +220,53 @@ class EmbedSettings(Settings):
 
 
 class TrainBaselineSettings(Settings):
-    """Controls that any learned model has to beat, on the same split."""
+    """Classical controls that any learned model has to beat, on the same split."""
 
-    methods: list[Literal["random", "nearest_neighbor", "kernel_ridge"]] = Field(
-        ["random", "nearest_neighbor", "kernel_ridge"], min_length=1, description="which controls"
+    methods: list[
+        Literal[
+            "random",
+            "cell_count",
+            "nearest_neighbor",
+            "pls",
+            "cca",
+            "kernel_ridge",
+            "kernel_ridge_descriptors",
+            "kernel_ridge_both",
+        ]
+    ] = Field(
+        [
+            "random",
+            "cell_count",
+            "nearest_neighbor",
+            "pls",
+            "cca",
+            "kernel_ridge",
+            "kernel_ridge_descriptors",
+            "kernel_ridge_both",
+        ],
+        min_length=1,
+        description="which controls",
     )
     ridge: list[float] = Field(
-        [0.1, 0.3, 1.0, 3.0, 10.0], min_length=1, description="ridge values tried; chosen on validation compounds"
+        [0.3, 1.0, 3.0], min_length=1, description="ridge values tried; chosen on validation compounds"
     )
+    whitening: list[float] = Field(
+        [0.0, 0.5, 1.0],
+        min_length=1,
+        description="scalings of the profiles' principal components tried: score / std^value (0 raw, 1 white)",
+    )
+    components: list[int] = Field([3, 10, 30], min_length=1, description="numbers of components tried (pls, cca)")
     seed: int = Field(0, ge=0, description="seed of the random control")
+
+
+class TrainLearnedBaselineSettings(Settings):
+    """Learned baselines with the encoders, views and epochs of DisentangledSSL, on the same split."""
+
+    methods: list[Literal["infonce", "joint_opt", "focal", "focal_as_released", "dmvae", "dmvae_as_released"]] = Field(
+        ["infonce", "joint_opt", "focal", "dmvae"], description="which; empty: none"
+    )
+    trials: int | None = Field(
+        None,
+        ge=1,
+        description="hyperparameter settings tried per method, chosen on validation; null: as many as beta x lambda",
+    )

@@ -19,6 +19,7 @@ from dssl.settings.learning import (
     SelectModelSettings,
     SweepSettings,
     TrainBaselineSettings,
+    TrainLearnedBaselineSettings,
     TrainSharedSettings,
     TrainSpecificSettings,
 )
@@ -54,6 +55,7 @@ class ScreenSettings(Settings):
     select_model: SelectModelSettings = SelectModelSettings()
     embed: EmbedSettings = EmbedSettings()
     train_baseline: TrainBaselineSettings = TrainBaselineSettings()
+    train_learned_baseline: TrainLearnedBaselineSettings = TrainLearnedBaselineSettings()
     evaluate_retrieval: EvaluateRetrievalSettings = EvaluateRetrievalSettings()
     evaluate_disentanglement: EvaluateDisentanglementSettings = EvaluateDisentanglementSettings()
     report: ReportSettings = ReportSettings()
