@@ -1,11 +1,12 @@
 # make run    sets up .venv and runs the demonstration screen to results/demo/report.html
 # make test   sets up .venv and runs the tests
+# make bench  sets up .venv and times a training step
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: run test lint docs lock clean
+.PHONY: run test bench lint docs lock clean
 
 .venv/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dssl needs Python 3.11 or newer; name it: make PYTHON=python3.11")'
@@ -19,6 +20,9 @@ run: .venv/.ready
 
 test: .venv/.ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest --numprocesses $(CORES)
+
+bench: .venv/.ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.training
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

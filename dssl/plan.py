@@ -77,6 +77,11 @@ def wildcard(value: float) -> str:
     return f"{value:g}"
 
 
+def n_trials(screen: ScreenSettings) -> int:
+    """Hyperparameter settings tried for every learned baseline: as many as the sweep has, unless the user says so."""
+    return screen.train_learned_baseline.trials or len(screen.sweep.beta) * len(screen.sweep.lam)
+
+
 def job_counts(screen: ScreenSettings) -> dict[str, int]:
     """How many jobs every step runs."""
     n_folds, n_tests = len(folds(screen)), len(folds(screen, with_full=False))
@@ -84,6 +89,8 @@ def job_counts(screen: ScreenSettings) -> dict[str, int]:
     source = {"simulate_screen": 1} if screen.simulate_screen else {}
     if screen.fetch_screen:
         source = {"fetch_screen": len(screen.fetch_screen.files)}
+    n_learned = n_tests * len(screen.train_learned_baseline.methods)
+    learned = {"train_learned_baseline": n_learned * n_trials(screen) * n_seed, "select_learned_baseline": n_learned}
     return source | {
         "standardize_molecules": 1,
         "featurize_molecules": 1,
@@ -96,6 +103,7 @@ def job_counts(screen: ScreenSettings) -> dict[str, int]:
         "select_model": n_folds,
         "embed": n_folds,
         "train_baseline": n_tests,
+        **(learned if n_learned else {}),
         "evaluate_retrieval": n_tests,
         "evaluate_disentanglement": n_tests,
         "summarize_folds": 1,

@@ -108,6 +108,20 @@ def test_jobs_are_the_products_of_the_sweep() -> None:
     assert "simulate_screen" not in counts
 
 
+def test_learned_baselines_have_as_many_trials_as_the_sweep_unless_the_user_says_otherwise() -> None:
+    sections = {"sweep": {"beta": [0.1, 0.2], "lam": [1.0, 2.0, 3.0], "seed": [0, 1]}, "pair_and_split": {"n_folds": 3}}
+    swept = screen(**sections, train_learned_baseline={"methods": ["infonce", "focal"]})
+    counts = plan.job_counts(swept)
+    assert plan.n_trials(swept) == 6
+    # test folds only: the model of every compound is compared with nothing
+    assert counts["train_learned_baseline"] == 2 * 3 * 6 * 2
+    assert counts["select_learned_baseline"] == 2 * 3
+    few = screen(**sections, train_learned_baseline={"methods": ["infonce"], "trials": 4})
+    assert plan.job_counts(few)["train_learned_baseline"] == 3 * 4 * 2
+    none = plan.job_counts(screen(**sections, train_learned_baseline={"methods": []}))
+    assert not {"train_learned_baseline", "select_learned_baseline"} & set(none)
+
+
 def test_every_file_is_fetched_by_a_job_of_its_own() -> None:
     fetched = screen(fetch_screen={"files": {"P1.csv": FILE, "molecules.csv": FILE}})
     assert plan.job_counts(fetched)["fetch_screen"] == 2

@@ -1,6 +1,7 @@
-"""Classical controls: each predicts the phenotype vectors of molecules, in the space of the preprocessed profiles."""
+"""Classical controls: each gives vectors of molecules, and a map of profiles to what these are compared with."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,145 +9,63 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dssl.errors import PairingError, first_few
-from dssl.evaluation.ranks import METRICS, MRR
-from dssl.evaluation.retrieval import (
-    MOLECULE_TO_PHENOTYPE,
-    PHENOTYPE_TO_MOLECULE,
-    retrieval_metrics,
-    rounded_cosines,
-    unit_rows,
-)
+from dssl.baselines.data import ClassicalData
+from dssl.baselines.trials import TRIALS, reason_to_skip
+from dssl.baselines.tuning import choose
+from dssl.errors import ConfigError
+from dssl.settings.baselines import TrainBaselineSettings
 
-Floats = NDArray[np.float64]
-TIE_TOLERANCE = 1e-12
+LOGGER = logging.getLogger(__name__)
+SKIPPED = "skipped"
 
 
-@dataclass(frozen=True)
-class ClassicalInputs:
-    """What the controls learn from: a molecular kernel, and the training compounds' preprocessed mean profiles.
+@dataclass(frozen=True, eq=False)
+class Controls:
+    """The chosen trial of every control, all fitted on training compounds.
 
     Attributes
     ----------
-    kernel_train : (t, t) kernel among training compounds.
-    kernel_all : (n, t) kernel of the molecules to predict with training compounds.
-    phenotype_train : (t, k) profiles of the training compounds.
+    molecules : (n, m) vectors of all molecules, by method.
+    uns : what `dssl.baselines.vectors.phenotype_vectors` needs, and under "skipped" a reason per method left out.
+    tuning : a row per trial (see `dssl.baselines.tuning.choose`).
+    """
+
+    molecules: Mapping[str, NDArray[np.float32]]
+    uns: Mapping[str, Any]
+    tuning: pd.DataFrame
+
+
+def fit_controls(data: ClassicalData, settings: TrainBaselineSettings) -> Controls:
+    """Fit every control on training compounds; take the hyperparameters that retrieve best on validation compounds.
 
     Raises
     ------
+    ConfigError
+        If the screen has not what any of the controls needs.
     PairingError
-        If the shapes disagree or a value is not finite.
+        If there are no validation compounds.
     """
-
-    kernel_train: NDArray[Any]
-    kernel_all: NDArray[Any]
-    phenotype_train: NDArray[Any]
-
-    def __post_init__(self) -> None:
-        t = len(self.phenotype_train)
-        if t == 0 or self.kernel_train.shape != (t, t) or self.kernel_all.shape[1:] != (t,):
-            raise PairingError(
-                f"classical controls: expected kernels (t, t) and (n, t) for t = {t} training profiles; found "
-                f"{self.kernel_train.shape} and {self.kernel_all.shape}"
-            )
-        arrays = {name: getattr(self, name) for name in ("kernel_train", "kernel_all", "phenotype_train")}
-        bad = [name for name, values in arrays.items() if not np.isfinite(values).all()]
-        if bad:
-            raise PairingError(
-                f"classical controls: NaN or infinite values in {first_few(bad)}\n"
-                "Fit preprocessing on these compounds first: it removes or imputes what is missing."
-            )
-
-
-@dataclass(frozen=True)
-class RidgeChoice:
-    """Kernel ridge regression with the ridge that retrieves best on validation compounds.
-
-    Attributes
-    ----------
-    ridge : the chosen value.
-    vectors : (n, k) predictions for the rows of kernel_all, from training compounds only.
-    tried : a row per value: ridge, score (mean validation MRR of both directions), <metric>_<direction>, chosen.
-    """
-
-    ridge: float
-    vectors: Floats
-    tried: pd.DataFrame
-
-
-def random_vectors(inputs: ClassicalInputs, rng: np.random.Generator) -> Floats:
-    """Gaussian vectors (n, k): a control that knows nothing."""
-    return rng.standard_normal((len(inputs.kernel_all), inputs.phenotype_train.shape[1]))
-
-
-def nearest_neighbor(inputs: ClassicalInputs) -> Floats:
-    """Profile of the most similar training molecule; the mean of the profiles of those that tie (n, k)."""
-    nearest = inputs.kernel_all >= inputs.kernel_all.max(axis=1, keepdims=True) - TIE_TOLERANCE
-    weights = nearest / nearest.sum(axis=1, keepdims=True)
-    return np.asarray(weights @ inputs.phenotype_train, dtype=np.float64)
-
-
-def kernel_ridge(inputs: ClassicalInputs, ridge: float) -> Floats:
-    """Predict profiles by kernel ridge regression on centred profiles (n, k).
-
-    Y_hat = m + K(new, train) (K + ridge I)^-1 (Y - m), with m the mean of the training profiles Y.
-    """
-    return next(iter(_ridge_path(inputs, [ridge]).values()))
-
-
-def fit_ridge_on_validation(
-    inputs: ClassicalInputs,
-    validation_rows: NDArray[np.int64],
-    phenotype_validation: NDArray[Any],
-    ridges: Sequence[float],
-) -> RidgeChoice:
-    """Choose the ridge by retrieval among validation compounds; the model stays fitted on training compounds only.
-
-    Parameters
-    ----------
-    inputs : training kernel and profiles.
-    validation_rows : (v,) rows of `inputs.kernel_all` that are the validation compounds.
-    phenotype_validation : (v, k) their preprocessed mean profiles, in the same order.
-    ridges : values to try (settings: train_baseline.ridge); of equally good ones the largest is taken.
-
-    Raises
-    ------
-    PairingError
-        If there are no validation compounds, or their profiles do not match their rows.
-    """
-    if len(validation_rows) == 0 or len(validation_rows) != len(phenotype_validation):
-        raise PairingError(
-            f"kernel ridge: expected a profile for every validation compound and at least one; found "
-            f"{len(phenotype_validation)} profiles, {len(validation_rows)} compounds\n"
-            "Raise pair_and_split.validation_fraction."
+    molecules: dict[str, NDArray[np.float32]] = {}
+    uns: dict[str, dict[str, Any]] = {}
+    skipped: dict[str, str] = {}
+    tried = []
+    for method in settings.methods:
+        reason = reason_to_skip(method, data)
+        if reason is not None:
+            LOGGER.warning("control %s is left out: %s", method, reason)
+            skipped[method] = reason
+            continue
+        trial, rows = choose(method, TRIALS[method](data, settings), data)
+        chosen = ", ".join(f"{name} {value:g}" for name, value in trial.hyperparameters.items())
+        LOGGER.info("control %s: %s", method, chosen or "nothing to tune")
+        molecules[method] = trial.molecules
+        tried.append(rows)
+        for name, content in trial.uns.items():
+            uns[name] = uns.get(name, {}) | content
+    if not tried:
+        reasons = "; ".join(f"{method}: {reason}" for method, reason in skipped.items())
+        raise ConfigError(
+            f"train_baseline: none of its methods can be used on this screen ({reasons})\n"
+            "Add `random` to train_baseline.methods, or give the screen what they need."
         )
-    predicted = _ridge_path(inputs, ridges)
-    rows = [
-        _validation_row(ridge, vectors[validation_rows], phenotype_validation) for ridge, vectors in predicted.items()
-    ]
-    tried = pd.DataFrame(rows)
-    best = float(tried.loc[tried["score"] == tried["score"].max(), "ridge"].max())
-    tried["chosen"] = tried["ridge"] == best
-    return RidgeChoice(best, predicted[best], tried)
-
-
-def _ridge_path(inputs: ClassicalInputs, ridges: Sequence[float]) -> dict[float, Floats]:
-    """Predictions for every ridge, from one eigendecomposition of the training kernel."""
-    mean = inputs.phenotype_train.mean(axis=0, dtype=np.float64)
-    eigenvalues, vectors = np.linalg.eigh(inputs.kernel_train.astype(np.float64))
-    # a kernel has no negative eigenvalues but by rounding
-    eigenvalues = np.maximum(eigenvalues, 0)
-    left = inputs.kernel_all @ vectors
-    right = vectors.T @ (inputs.phenotype_train - mean)
-    return {float(ridge): mean + (left / (eigenvalues + ridge)) @ right for ridge in ridges}
-
-
-def _validation_row(ridge: float, molecule: Floats, phenotype: NDArray[Any]) -> dict[str, float]:
-    similarity = rounded_cosines(unit_rows(phenotype), unit_rows(molecule))
-    found = {
-        PHENOTYPE_TO_MOLECULE: retrieval_metrics(similarity),
-        MOLECULE_TO_PHENOTYPE: retrieval_metrics(similarity.T),
-    }
-    score = float(np.mean([metrics[MRR] for metrics in found.values()]))
-    columns = {f"{name}_{direction}": found[direction][name] for direction in found for name in METRICS}
-    return {"ridge": ridge, "score": score, **columns}
+    return Controls(molecules, uns | {SKIPPED: skipped}, pd.concat(tried, ignore_index=True))

@@ -36,15 +36,6 @@ def gaussian_gram(codes: NDArray[Any]) -> Floats:
     return np.asarray(np.exp(-squared / (2 * np.median(apart)))) if apart.size else np.ones_like(squared)
 
 
-def kernel_cka(gram_a: Floats, gram_b: Floats) -> float:
-    """Normalised HSIC, HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)) with HSIC(K, L) = tr(K H L H).
-
-    Cortes, Mohri, Rostamizadeh, JMLR 2012. 0 when one of the kernels is constant.
-    """
-    a, b = _double_centered(gram_a), _double_centered(gram_b)
-    return _cosine(a, b)
-
-
 def linear_cka(codes_a: NDArray[Any], codes_b: NDArray[Any]) -> float:
     """Linear CKA of centred codes, |A^T B|_F^2 / (|A^T A|_F |B^T B|_F) (Kornblith et al., ICML 2019).
 

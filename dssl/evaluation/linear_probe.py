@@ -1,5 +1,6 @@
 """Closed-form ridge for many targets at once, cross-validated by group, so that every permutation refits everything."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,8 @@ N_OUTER = 5
 N_INNER = 3
 # in units of the mean eigenvalue of the training codes' covariance
 RIDGES = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
+# targets are predicted so many at a time that an array of them holds at most this many numbers
+CELLS = 8_000_000
 
 
 class Decomposition(NamedTuple):
@@ -61,6 +64,31 @@ def decompose(rows: Floats) -> Decomposition:
     u, s, vt = np.linalg.svd(rows - mean, full_matrices=False)
     keep = s > 1e-10 * max(float(np.abs(rows).max(initial=0)), 1e-300) * np.sqrt(rows.size)
     return Decomposition(mean, u[:, keep], s[keep], vt[keep].T)
+
+
+def ridge_predictions(folds: list[NestedFold], targets: Floats) -> Floats:
+    """Out-of-fold predictions (rows, targets); each target has its own ridge, the best in its inner folds."""
+    predicted = np.empty_like(targets)
+    for outer, inner in folds:
+        errors = np.zeros((len(RIDGES), targets.shape[1]))
+        for fold in inner:
+            mean = targets[fold.train].mean(axis=0)
+            paths = fold.svd.paths(fold.held_codes, fold.svd.u.T @ targets[fold.train])
+            errors += [((targets[fold.held_out] - mean - path) ** 2).sum(axis=0) for path in paths]
+        best = errors.argmin(axis=0)
+        mean = targets[outer.train].mean(axis=0)
+        paths = outer.svd.paths(outer.held_codes, outer.svd.u.T @ targets[outer.train])
+        for index, path in enumerate(paths):
+            chosen = best == index
+            predicted[np.ix_(outer.held_out, chosen)] = mean[chosen] + path[:, chosen]
+    return predicted
+
+
+def over_columns(predict: Callable[[NDArray[Any]], NDArray[Any]], targets: NDArray[Any], width: int) -> NDArray[Any]:
+    """Predict a few columns at a time, so that memory stays bounded."""
+    step = max(1, CELLS // (len(targets) * width))
+    starts = range(0, targets.shape[1], step)
+    return np.concatenate([predict(targets[:, start : start + step]) for start in starts], axis=1)
 
 
 def shuffled_targets(

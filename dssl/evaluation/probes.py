@@ -1,6 +1,6 @@
 """Probes: what a linear model, fitted on some compounds, reads from the codes of others."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,10 +11,10 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from dssl.evaluation.discriminant import class_predictions
 from dssl.evaluation.linear_probe import (
     N_OUTER,
-    RIDGES,
-    NestedFold,
     group_codes,
     nested_folds,
+    over_columns,
+    ridge_predictions,
     shuffled_targets,
 )
 from dssl.evaluation.ranks import Floats
@@ -40,7 +40,6 @@ PROBE_COLUMNS = [
 ]
 N_BOOTSTRAP = 1000
 MIN_GROUPS_PER_CLASS = 3
-CELLS = 8_000_000
 
 
 class Probe(NamedTuple):
@@ -70,7 +69,7 @@ def probe_numeric(
     folds = nested_folds(codes, group, rng)
     truth = np.asarray(target, dtype=np.float64)
     targets = np.column_stack([truth, shuffled_targets(truth, group, n_permutations, rng)])
-    predicted = _over_columns(lambda columns: _ridge_predictions(folds, columns), targets, 1)
+    predicted = over_columns(lambda columns: ridge_predictions(folds, columns), targets, 1)
     spread = ((targets - targets.mean(axis=0)) ** 2).sum(axis=0)
     scores = 1 - ((targets - predicted) ** 2).sum(axis=0) / spread
     y, residual = targets[:, 0], targets[:, 0] - predicted[:, 0]
@@ -100,7 +99,7 @@ def probe_classes(
     label = group_codes(target)
     n_classes = int(label.max()) + 1
     labels = np.column_stack([label, shuffled_targets(label, group, n_permutations, rng)])
-    predicted = _over_columns(lambda columns: class_predictions(folds, columns, n_classes), labels, n_classes)
+    predicted = over_columns(lambda columns: class_predictions(folds, columns, n_classes), labels, n_classes)
     correct = predicted == labels
     scores = np.array(
         [
@@ -157,31 +156,6 @@ def probe_table(
                 line |= probe._asdict()
             found.append(line)
     return pd.DataFrame(found, columns=PROBE_COLUMNS)
-
-
-def _ridge_predictions(folds: list[NestedFold], targets: Floats) -> Floats:
-    """Out-of-fold predictions (rows, targets); each target has its own ridge, the best in its inner folds."""
-    predicted = np.empty_like(targets)
-    for outer, inner in folds:
-        errors = np.zeros((len(RIDGES), targets.shape[1]))
-        for fold in inner:
-            mean = targets[fold.train].mean(axis=0)
-            paths = fold.svd.paths(fold.held_codes, fold.svd.u.T @ targets[fold.train])
-            errors += [((targets[fold.held_out] - mean - path) ** 2).sum(axis=0) for path in paths]
-        best = errors.argmin(axis=0)
-        mean = targets[outer.train].mean(axis=0)
-        paths = outer.svd.paths(outer.held_codes, outer.svd.u.T @ targets[outer.train])
-        for index, path in enumerate(paths):
-            chosen = best == index
-            predicted[np.ix_(outer.held_out, chosen)] = mean[chosen] + path[:, chosen]
-    return predicted
-
-
-def _over_columns(predict: Callable[[NDArray[Any]], NDArray[Any]], targets: NDArray[Any], width: int) -> NDArray[Any]:
-    """Predict a few columns at a time, so that memory stays bounded."""
-    step = max(1, CELLS // (len(targets) * width))
-    starts = range(0, targets.shape[1], step)
-    return np.concatenate([predict(targets[:, start : start + step]) for start in starts], axis=1)
 
 
 def _usable_rows(values: "pd.Series[Any]", kind: str, groups: NDArray[Any]) -> NDArray[np.bool_]:

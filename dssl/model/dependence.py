@@ -6,9 +6,9 @@ may be slightly negative) and 1 for equal ones, whatever the batch size and the 
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from dssl.model.contrastive import infonce
+from dssl.model.unit import unit_rows
 
 # below this a standard deviation or an HSIC counts as nothing: the gradient stays finite on constant codes
 EPSILON = 1e-6
@@ -31,7 +31,12 @@ def cross_covariance(first: Tensor, second: Tensor) -> Tensor:
     first, second = _standardized(first), _standardized(second)
     if len(first) < 4:
         return (first.sum() + second.sum()) * 0
-    return _normalized(*(_linear_hsic(a, b) for a, b in ((first, second), (first, first), (second, second))))
+    first_norms, second_norms = first.square().sum(1), second.square().sum(1)
+    return _normalized(
+        _linear_hsic(first.T @ second, first_norms, second_norms),
+        _linear_hsic(first.T @ first, first_norms, first_norms),
+        _linear_hsic(second.T @ second, second_norms, second_norms),
+    )
 
 
 def hsic(first: Tensor, second: Tensor) -> Tensor:
@@ -57,8 +62,8 @@ def frobenius(first: Tensor, second: Tensor) -> Tensor:
     For independent codes it grows as sqrt(n), with a common mean as n, so a weight holds for one batch size only; and
     being uncentred it is met by a constant code (collapse).
     """
-    products = functional.normalize(first, dim=1).T @ functional.normalize(second, dim=1)
-    return products.square().sum().sqrt()
+    norm: Tensor = torch.linalg.vector_norm(unit_rows(first).T @ unit_rows(second))
+    return norm
 
 
 class NceClub(nn.Module):
@@ -100,12 +105,13 @@ def unbiased_hsic(first: Tensor, second: Tensor) -> Tensor:
     return (total - 2 / (n - 2) * first.sum(0) @ second.sum(0)) / (n * (n - 3))
 
 
-def _linear_hsic(first: Tensor, second: Tensor) -> Tensor:
-    """`unbiased_hsic` of the linear kernels of centred codes, without forming n x n matrices."""
-    n = len(first)
-    first_norms, second_norms = first.square().sum(1), second.square().sum(1)
-    shared_diagonal = first_norms @ second_norms
-    total = (first.T @ second).square().sum() - shared_diagonal * (1 + 2 / (n - 2))
+def _linear_hsic(products: Tensor, first_norms: Tensor, second_norms: Tensor) -> Tensor:
+    """`unbiased_hsic` of the linear kernels of centred codes A and B, without forming n x n matrices.
+
+    `products` is A^T B (d1, d2), and the norms (n,) are the squared lengths of the rows of A and of B.
+    """
+    n = len(first_norms)
+    total = products.square().sum() - (1 + 2 / (n - 2)) * (first_norms @ second_norms)
     return (total + first_norms.sum() * second_norms.sum() / ((n - 1) * (n - 2))) / (n * (n - 3))
 
 
@@ -114,9 +120,8 @@ def _normalized(between: Tensor, first: Tensor, second: Tensor) -> Tensor:
 
 
 def _standardized(code: Tensor) -> Tensor:
-    """Columns with mean 0 and variance 1; constant columns become 0."""
-    centred = code - code.mean(0)
-    return centred / (centred.square().mean(0) + EPSILON**2).sqrt()
+    """Columns with mean 0 and variance 1, in one operation; constant columns become 0."""
+    return torch.batch_norm(code, None, None, None, None, True, 0.0, EPSILON**2, False)
 
 
 def _gaussian_kernel(code: Tensor) -> Tensor:

@@ -9,12 +9,12 @@ from typing import Protocol, Self
 
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional
 
 from dssl.errors import ConfigError
 from dssl.model.bessel import bessel_ratio, log_bessel
 from dssl.model.draws import around
 from dssl.model.power_spherical import PowerSpherical
+from dssl.model.unit import unit_rows
 from dssl.settings.learning import CodeSettings
 
 
@@ -86,24 +86,25 @@ def wood_cosines(size: int, kappa: float, n: int, generator: Generator | None, d
 
     Wood (1994), Communications in Statistics - Simulation 23, 157-164. Candidates are pooled: with one kappa the law
     does not depend on the row, so whatever is accepted is used. The proposal's Beta((d-1)/2, (d-1)/2) is (1 + t) / 2
-    with t a coordinate of a uniform unit vector, t = sqrt(1 - U^{2/(d-2)}) cos(2 pi V) (Ulrich 1984).
+    with t a coordinate of a uniform unit vector, t = sqrt(1 - U^{2/(d-2)}) cos(2 pi V) (Ulrich 1984). Written in t, with
+    x = (1 - b) / (1 + b) and e = 1 - x t, the candidate is (x - t) / e, and it is accepted where
+    kappa (1 - x^2) t / e + (d - 1) log e + log W <= 0.
     """
     degrees = size - 1
     b = degrees / (2 * kappa + math.sqrt(4 * kappa**2 + degrees**2))
     centre = (1 - b) / (1 + b)
-    # log(1 - centre^2) without cancellation where b is small
-    offset = kappa * centre + degrees * (math.log(4 * b) - 2 * math.log1p(b))
+    # kappa (1 - centre^2) without cancellation where b is small
+    slope = kappa * 4 * b / (1 + b) ** 2
     exponent = 2 / (size - 2) if size > 2 else math.inf
     accepted: list[Tensor] = []
     n_accepted = 0
     while n_accepted < n:
         n_candidates = 32 + int(1.6 * (n - n_accepted))
         uniform = torch.rand((3, n_candidates), generator=generator, dtype=torch.float64, device=device)
-        coordinate = (1 - uniform[0].pow(exponent)).sqrt() * torch.cos(2 * math.pi * uniform[1])
-        proposal = (1 + coordinate) / 2
-        cosine = (1 - (1 + b) * proposal) / (1 - (1 - b) * proposal)
-        keep = kappa * cosine + degrees * torch.log(1 - centre * cosine) - offset >= torch.log(uniform[2])
-        accepted.append(cosine[keep])
+        coordinate = (1 - uniform[0].pow_(exponent)).sqrt_() * uniform[1].mul_(2 * math.pi).cos_()
+        denominator = 1 - centre * coordinate
+        excess = denominator.log().mul_(degrees).add_(coordinate / denominator, alpha=slope).add_(uniform[2].log_())
+        accepted.append(((centre - coordinate) / denominator)[excess <= 0])
         n_accepted += len(accepted[-1])
     return torch.cat(accepted)[:n]
 
@@ -161,9 +162,16 @@ def code_distribution(features: Tensor, settings: CodeSettings) -> CodeDistribut
     features = features.float()
     if settings.distribution == "gaussian":
         return UnitGaussian(features)
-    direction = functional.normalize(features, dim=1)
+    direction = unit_rows(features)
     if settings.distribution == "vmf":
         return VonMisesFisher(direction, settings.kappa)
     if settings.distribution == "power_spherical":
         return PowerSpherical(direction, settings.kappa)
     return Point(direction)
+
+
+def unit_codes(distribution: CodeDistribution, generator: Generator | None) -> Tensor:
+    """One draw of each code, or its mean where there is no generator, as unit vectors (n, d)."""
+    vectors = distribution.mean if generator is None else distribution.rsample(generator)
+    # spherical codes have length one already
+    return unit_rows(vectors) if isinstance(distribution, UnitGaussian) else vectors

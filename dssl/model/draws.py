@@ -1,8 +1,11 @@
 """Random numbers that PyTorch cannot draw from a given generator through a public function, and unit vectors."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional
+from torch.autograd.function import once_differentiable
 
 
 def standard_gamma(concentration: Tensor, generator: Generator | None) -> Tensor:
@@ -32,6 +35,38 @@ def around(mean: Tensor, cosine: Tensor, generator: Generator | None) -> Tensor:
         Cosines t, in double precision (1 - t^2 is tiny where the concentration is high).
     """
     normal = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
-    tangent = functional.normalize(normal - (normal * mean).sum(1, keepdim=True) * mean, dim=1)
-    sine = (1 - cosine.square()).clamp_min(0).sqrt()
-    return functional.normalize(cosine.to(mean).unsqueeze(1) * mean + sine.to(mean).unsqueeze(1) * tangent, dim=1)
+    sine = (1 - cosine.square()).clamp_min_(0).sqrt_()
+    return _around(mean, normal, cosine.to(mean)[:, None], sine.to(mean)[:, None])
+
+
+class _Around(torch.autograd.Function):
+    """The arithmetic of `around`, with its gradient written out to pass over the vectors few times.
+
+    With the normal vector n, c = n.mu, u = n - c mu, r = |u| and v = u / r, so that v.mu = 0:
+    dz/dmu applied to g = (t - s c / r) g + (s c / r) (g.v) v - (s / r) (g.mu) n.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, mean: Tensor, normal: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+        along = (normal * mean).sum(1, keepdim=True)
+        tangent = torch.addcmul(normal, along, mean, value=-1)
+        length = torch.linalg.vector_norm(tangent, dim=1, keepdim=True).clamp_min_(1e-12)
+        tangent.div_(length)
+        ctx.save_for_backward(mean, tangent, along, length, cosine, sine)
+        drawn = (cosine * mean).addcmul_(sine, tangent)
+        # of length one but for rounding, which is coarse where u is short
+        return drawn.div_(torch.linalg.vector_norm(drawn, dim=1, keepdim=True))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        mean, tangent, along, length, cosine, sine = ctx.saved_tensors
+        share, across, onward = sine / length, *((gradient * part).sum(1, keepdim=True) for part in (tangent, mean))
+        # n = r v + c mu
+        to_mean = gradient * (cosine - share * along)
+        to_mean.addcmul_(share * along * across - sine * onward, tangent)
+        to_mean.addcmul_(share * along * onward, mean, value=-1)
+        return to_mean, None, None, None
+
+
+_around: Callable[..., Tensor] = _Around.apply

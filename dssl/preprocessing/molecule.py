@@ -84,7 +84,7 @@ def fit_molecule(
         )
     kernel = None
     if settings.transform == "kernel_components":
-        scaled = _scaled_descriptors(scaling, features, names)
+        scaled = scaled_descriptors(scaling, features, names)
         kernel = fit_kernel_components(counts, featurizers[is_count].tolist(), scaled, settings.n_components)
     LOGGER.info("molecules: %d of %d counts, %d descriptors", len(vocabulary), len(count_names), len(scaling.names))
     return MoleculeState(
@@ -106,7 +106,7 @@ def apply_molecule(state: MoleculeState, features: sparse.csr_matrix, names: Seq
     """
     require_columns(features.shape[1], names, "molecule")
     counts = _counts(features, names, state.count_names)
-    descriptors = _scaled_descriptors(state.scaling, features, names)
+    descriptors = scaled_descriptors(state.scaling, features, names)
     if state.kernel is not None:
         return project(state.kernel, counts, descriptors).astype(np.float32)
     return np.hstack([np.log1p(_dense(counts)), descriptors]).astype(np.float32)
@@ -119,9 +119,10 @@ def _counts(features: sparse.csr_matrix, names: Sequence[str], wanted: Sequence[
     return counts
 
 
-def _scaled_descriptors(
+def scaled_descriptors(
     scaling: DescriptorScaling, features: sparse.csr_matrix, names: Sequence[str]
 ) -> NDArray[np.float64]:
+    """Standardised descriptors (m, d) of any molecules; raises TableError if one of them is missing."""
     return scale_descriptors(scaling, _dense(features[:, positions_by_name(scaling.names, names, "molecule")]))
 
 

@@ -93,7 +93,7 @@ def fit_phenotype(
     clip = np.inf if settings.clip is None else settings.clip
     scaled = np.clip((values - center) / scale, -clip, clip)
     mean = scaled.mean(axis=0)
-    components, spread, explained = _principal_components(scaled - mean, settings.n_components)
+    components, spread, explained = principal_components(scaled - mean, settings.n_components)
     LOGGER.info("phenotype: %d of %d features, %d components", len(kept), len(feature_names), len(spread))
     return PhenotypeState(
         names=tuple(feature_names[position] for position in kept.tolist()),
@@ -187,10 +187,14 @@ def _center_and_scale(
     return center, np.where(mad >= max(settings.min_std, SMALLEST_STD), mad, spread)
 
 
-def _principal_components(
+def principal_components(
     centred: NDArray[np.float64], n_components: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Axes (p, k), standard deviations of the scores (k,) and shares of variance (k,)."""
+    """Axes (p, k), standard deviations of the scores (k,) and shares of variance (k,) of centred rows (n, p).
+
+    k = min(n_components, n - 1, p) at most, and none of directions without variation; the largest loading of each axis
+    is positive. Raises TableError if nothing varies.
+    """
     n_rows = len(centred)
     _, singular, rows = np.linalg.svd(centred, full_matrices=False)
     if not singular[0] > 0:

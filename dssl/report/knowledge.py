@@ -1,16 +1,25 @@
-"""Section 6: what each code knows, and how the codes depend on each other."""
+"""Section 6: what is shared and what is specific: probes, explained features, leakage, dependence, information."""
 
 import numpy as np
 import pandas as pd
 
+from dssl.report.attribution import attribution_parts
 from dssl.report.content import MISSING, Cell, Figure, Note, Part, Section, Table, interval, number
 from dssl.report.figures import style, svg_uri
+from dssl.report.information import information_figure, information_table
+from dssl.report.leakage import leakage_sentence, leakage_table
 
 N_FOLDS = "n_folds"
 
 
-def knowledge_section(probes: pd.DataFrame, dependence: pd.DataFrame) -> Section:
-    """Heat map and table of the probes, table of the dependence."""
+def knowledge_section(
+    probes: pd.DataFrame,
+    dependence: pd.DataFrame,
+    information: pd.DataFrame,
+    attribution: pd.DataFrame,
+    leakage: pd.DataFrame,
+) -> Section:
+    """Heat map and table of the probes, explained features, leakage, dependence, information over beta."""
     text = (
         "A linear model is fitted on the codes of some held-out compounds and asked about others: what it can tell, "
         "the code knows. Numbers are scored by R² (1: perfect; 0 or less: nothing), classes by balanced accuracy "
@@ -26,9 +35,16 @@ def knowledge_section(probes: pd.DataFrame, dependence: pd.DataFrame) -> Section
     skipped = probes[probes["skipped_reason"].fillna("").astype(str) != ""]
     if len(skipped):
         parts.append(_skipped(skipped))
+    parts += attribution_parts(attribution)
+    paragraphs = [text]
+    if len(leakage):
+        paragraphs.append(leakage_sentence(leakage))
+        parts.append(leakage_table(leakage))
     if len(dependence):
         parts.append(dependence_table(dependence))
-    return Section("knowledge", "What each code knows", [text], parts)
+    if len(information):
+        parts += [information_figure(information), information_table(information)]
+    return Section("knowledge", "What is shared, what is specific", paragraphs, parts)
 
 
 def mean_probes(probes: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """The base of every settings model: closed, frozen, and readable from JSON."""
 
 import json
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -16,6 +16,12 @@ class Settings(BaseModel):
     def to_json(self) -> str:
         """Canonical JSON with every default written out: what a rule passes to its command."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+    @classmethod
+    def subsections(cls) -> dict[str, dict[str, Any]]:
+        """Defaults of the fields that are sections themselves."""
+        defaults = {name: field.default for name, field in cls.model_fields.items()}
+        return {name: value.model_dump() for name, value in defaults.items() if isinstance(value, Settings)}
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -4,7 +4,7 @@ import json
 import types
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -75,6 +75,8 @@ def _type_text(annotation: Any) -> str:
         return " or ".join(f"`{value}`" for value in arguments)
     if origin in (Union, types.UnionType):
         return " or ".join(_type_text(each) for each in arguments)
+    if origin is Annotated:
+        return _type_text(arguments[0])
     if origin is list:
         return f"list of {_type_text(arguments[0])}"
     if origin is dict:

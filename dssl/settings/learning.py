@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
 from dssl.settings.base import Settings
 from dssl.settings.presets import SHARED_PRESETS, SPECIFIC_PRESETS, with_preset
@@ -117,10 +117,15 @@ class ViewSettings(Settings):
 class GaussianSettings(Settings):
     """The closed form for `solver: gaussian`: regularised canonical correlations of the preprocessed inputs."""
 
-    ridge: list[float] = Field(
+    ridge: list[PositiveFloat] = Field(
         [0.1, 0.3, 1.0, 3.0, 10.0],
         min_length=1,
         description="ridge on each covariance, in units of its mean eigenvalue; chosen on validation compounds",
+    )
+    gains: Literal["bottleneck", "likelihood"] = Field(
+        "bottleneck",
+        description="signal-to-noise ratio of each kept direction: the exact optimum for beta, or in proportion to its "
+        "weight in the likelihood ratio of a pair, which retrieves better where correlations are small",
     )
 
 
@@ -149,7 +154,7 @@ class TrainSharedSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _expand_preset(cls, values: Any) -> Any:
-        return with_preset(values, SHARED_PRESETS)
+        return with_preset(values, SHARED_PRESETS, cls.subsections())
 
 
 class TrainSpecificSettings(Settings):
@@ -165,6 +170,10 @@ class TrainSpecificSettings(Settings):
     dependence: Literal["cross_covariance", "hsic", "frobenius", "nce_club"] = Field(
         "cross_covariance",
         description="penalty D: normalised cross-covariance, HSIC, the released code's form, or a contrastive bound",
+    )
+    joint_of: Literal["codes", "features"] = Field(
+        "codes",
+        description="what step 2 works on: codes of length one, or the encoders' raw features (the released code)",
     )
     penalized: Literal["own", "both"] = Field(
         "own", description="the specific code is kept independent of its own modality's shared code, or of both"
@@ -182,7 +191,16 @@ class TrainSpecificSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _expand_preset(cls, values: Any) -> Any:
-        return with_preset(values, SPECIFIC_PRESETS)
+        return with_preset(values, SPECIFIC_PRESETS, cls.subsections())
+
+    @model_validator(mode="after")
+    def _closed_form_trains_nothing(self) -> "TrainSpecificSettings":
+        if self.solver == "gaussian" and (self.joint_alpha is not None or self.dependence == "nce_club"):
+            raise ValueError(
+                "solver: gaussian trains nothing: joint_alpha (joint training) and dependence: nce_club (a trained "
+                "critic) need solver: neural"
+            )
+        return self
 
 
 class SweepSettings(Settings):
@@ -217,56 +235,3 @@ class EmbedSettings(Settings):
     umap_neighbors: int = Field(15, ge=2, description="neighbours in UMAP")
     umap_min_dist: float = Field(0.2, ge=0, description="least distance in UMAP")
     seed: int = Field(0, ge=0, description="seed of UMAP")
-
-
-class TrainBaselineSettings(Settings):
-    """Classical controls that any learned model has to beat, on the same split."""
-
-    methods: list[
-        Literal[
-            "random",
-            "cell_count",
-            "nearest_neighbor",
-            "pls",
-            "cca",
-            "kernel_ridge",
-            "kernel_ridge_descriptors",
-            "kernel_ridge_both",
-        ]
-    ] = Field(
-        [
-            "random",
-            "cell_count",
-            "nearest_neighbor",
-            "pls",
-            "cca",
-            "kernel_ridge",
-            "kernel_ridge_descriptors",
-            "kernel_ridge_both",
-        ],
-        min_length=1,
-        description="which controls",
-    )
-    ridge: list[float] = Field(
-        [0.3, 1.0, 3.0], min_length=1, description="ridge values tried; chosen on validation compounds"
-    )
-    whitening: list[float] = Field(
-        [0.0, 0.5, 1.0],
-        min_length=1,
-        description="scalings of the profiles' principal components tried: score / std^value (0 raw, 1 white)",
-    )
-    components: list[int] = Field([3, 10, 30], min_length=1, description="numbers of components tried (pls, cca)")
-    seed: int = Field(0, ge=0, description="seed of the random control")
-
-
-class TrainLearnedBaselineSettings(Settings):
-    """Learned baselines with the encoders, views and epochs of DisentangledSSL, on the same split."""
-
-    methods: list[Literal["infonce", "joint_opt", "focal", "focal_as_released", "dmvae", "dmvae_as_released"]] = Field(
-        ["infonce", "joint_opt", "focal", "dmvae"], description="which; empty: none"
-    )
-    trials: int | None = Field(
-        None,
-        ge=1,
-        description="hyperparameter settings tried per method, chosen on validation; null: as many as beta x lambda",
-    )

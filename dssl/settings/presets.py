@@ -32,7 +32,6 @@ _PAPER_VIEWS = {
 }
 
 SHARED_PRESETS: dict[str, dict[str, Any]] = {
-    "default": {},
     "paper": {
         "encoder": _ENCODER,
         "code": _CODE,
@@ -50,7 +49,6 @@ SHARED_PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 SPECIFIC_PRESETS: dict[str, dict[str, Any]] = {
-    "default": {},
     "paper": {
         "encoder": _ENCODER,
         "code": _CODE,
@@ -60,6 +58,7 @@ SPECIFIC_PRESETS: dict[str, dict[str, Any]] = {
         "optimizer": {**_OPTIMIZER, "epochs": 30},
     },
     "released": {
+        "joint_of": "features",
         "encoder": _ENCODER,
         "code": _CODE,
         "contrastive": _CONTRASTIVE,
@@ -70,18 +69,20 @@ SPECIFIC_PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def with_preset(values: Any, presets: dict[str, dict[str, Any]]) -> Any:
+def with_preset(values: Any, presets: dict[str, dict[str, Any]], own: dict[str, dict[str, Any]]) -> Any:
     """Fill what the user left out of a section from the preset that it names; keys of subsections one by one.
 
-    Values that are no mapping, or that name an unknown preset, pass unchanged: validation reports them.
+    `own` are the section's own defaults of its subsections, which preset "default" stands for. Values that are no
+    mapping, or that name an unknown preset, pass unchanged: validation reports them.
     """
     if not isinstance(values, dict):
         return values
     filled = dict(values)
-    for name, value in presets.get(str(values.get("preset", "default")), {}).items():
-        given = filled.get(name)
+    name = str(values.get("preset", "default"))
+    for key, value in (own if name == "default" else presets.get(name, {})).items():
+        given = filled.get(key)
         if given is None:
-            filled[name] = value
+            filled[key] = value
         elif isinstance(value, dict) and isinstance(given, dict):
-            filled[name] = {**value, **given}
+            filled[key] = {**value, **given}
     return filled

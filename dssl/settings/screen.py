@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from dssl.errors import ConfigError
 from dssl.settings.base import Settings, explain
+from dssl.settings.baselines import TrainBaselineSettings, TrainLearnedBaselineSettings
 from dssl.settings.evaluation import (
     EvaluateDisentanglementSettings,
     EvaluateRetrievalSettings,
@@ -18,8 +19,6 @@ from dssl.settings.learning import (
     EmbedSettings,
     SelectModelSettings,
     SweepSettings,
-    TrainBaselineSettings,
-    TrainLearnedBaselineSettings,
     TrainSharedSettings,
     TrainSpecificSettings,
 )
@@ -74,6 +73,21 @@ class ScreenSettings(Settings):
             raise ValueError(
                 "plates.control is missing; say which wells are controls, or set normalize_plate.method: none"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _solvers_fit(self) -> "ScreenSettings":
+        shared, specific = self.train_shared, self.train_specific
+        if specific.solver == "gaussian" and shared.solver != "gaussian":
+            raise ValueError(
+                "train_specific.solver: gaussian needs train_shared.solver: gaussian, for its linear codes"
+            )
+        if shared.solver == "gaussian" and not min(self.sweep.beta) > 0:
+            raise ValueError("train_shared.solver: gaussian needs sweep.beta above 0: at 0 the code has no noise")
+        if shared.solver == "gaussian" and shared.kl_scale != "nats":
+            raise ValueError("train_shared.solver: gaussian needs kl_scale: nats; its codes are not von Mises-Fisher")
+        if shared.solver == "gaussian" and specific.joint_alpha is not None:
+            raise ValueError("train_specific.joint_alpha (joint training) needs train_shared.solver: neural")
         return self
 
 

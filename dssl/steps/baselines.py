@@ -8,77 +8,101 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from dssl import keys
-from dssl.errors import ConfigError
-from dssl.pairs.levels import mean_rows
-from dssl.settings.learning import TrainBaselineSettings
-from dssl.steps.arrays import compound_rows
+from dssl.pairs.levels import pool
+from dssl.preprocessing.state import PreprocessingState
+from dssl.settings.baselines import TrainBaselineSettings
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-    from dssl.baselines.classical import ClassicalInputs
+    from dssl.baselines.data import ClassicalData
 
-FINGERPRINTS = (
-    "morgan_count",
-    "feature_morgan_count",
-    "atom_pair_count",
-    "topological_torsion_count",
-    "morgan_bit",
-    "maccs",
-)
+FINGERPRINTS = "fingerprints"  # uns: which of them the Tanimoto kernel is the mean of
 
 
-def predict_all(
-    features: "AnnData", inputs: "MuData", settings: TrainBaselineSettings
+def fit_fold(
+    features: "AnnData", inputs: "MuData", state: PreprocessingState, settings: TrainBaselineSettings
 ) -> tuple["AnnData", pd.DataFrame]:
-    """Predict the preprocessed profile of every molecule by every control.
+    """Fit every control on a fold's training compounds, chosen on its validation compounds.
 
     Returns
     -------
     AnnData
-        Molecules in the order of `inputs`; obsm[method] holds the predicted profiles.
+        Molecules in the order of `inputs`; obsm[method] holds the molecules' vectors, and uns what
+        `dssl.baselines.vectors.phenotype_vectors` needs for the profiles.
     DataFrame
-        Validation scores of every ridge tried.
+        Validation scores of every trial.
     """
     from anndata import AnnData
 
-    from dssl.baselines.classical import fit_ridge_on_validation, nearest_neighbor, random_vectors
+    from dssl.baselines.classical import fit_controls
 
-    train, known = _training_inputs(features, inputs)
+    data, fingerprints = classical_data(features, inputs, state)
+    controls = fit_controls(data, settings)
     molecules = inputs[keys.MOLECULE]
-    predicted: dict[str, NDArray[np.float64]] = {}
-    tried = pd.DataFrame(columns=["method", "ridge", "score", "chosen"])
-    if "random" in settings.methods:
-        predicted["random"] = random_vectors(train, np.random.default_rng(settings.seed))
-    if "nearest_neighbor" in settings.methods:
-        predicted["nearest_neighbor"] = nearest_neighbor(train)
-    if "kernel_ridge" in settings.methods:
-        profiles, compound, _, names = compound_rows(inputs, keys.VALIDATION)
-        rows = molecules.obs_names.get_indexer(names)
-        choice = fit_ridge_on_validation(train, rows, mean_rows(profiles, compound, len(names)), settings.ridge)
-        predicted["kernel_ridge"] = choice.vectors
-        tried = choice.tried.assign(method="kernel_ridge")
-    adata = AnnData(obs=molecules.obs.copy(), uns={"fingerprint": known})
-    for method, vectors in predicted.items():
-        adata.obsm[method] = vectors.astype(np.float32)
-    return adata, tried
+    adata = AnnData(obs=molecules.obs.copy(), uns={FINGERPRINTS: fingerprints, **controls.uns})
+    for method, vectors in controls.molecules.items():
+        adata.obsm[method] = vectors
+    return adata, controls.tuning
 
 
-def _training_inputs(features: "AnnData", inputs: "MuData") -> tuple["ClassicalInputs", str]:
-    from dssl.baselines.classical import ClassicalInputs
-    from dssl.molecules.kernels import tanimoto_count_kernel
+def classical_data(
+    features: "AnnData", inputs: "MuData", state: PreprocessingState
+) -> tuple["ClassicalData", list[str]]:
+    """Kernels of all molecules with the training ones, and mean profiles of training and validation compounds.
 
-    present = set(features.var[keys.FEATURIZER].astype(str))
-    block = next((name for name in FINGERPRINTS if name in present), None)
-    if block is None:
-        raise ConfigError(
-            f"train_baseline: nearest neighbour and kernel ridge need a fingerprint; found {sorted(present)}\n"
-            "Add morgan_count to featurize_molecules.featurizers."
-        )
-    profiles, compound, _, names = compound_rows(inputs, keys.TRAIN)
-    ordered = features[inputs[keys.MOLECULE].obs_names, (features.var[keys.FEATURIZER] == block).to_numpy()]
-    counts = sparse.csr_matrix(ordered.X)
-    rows = ordered.obs_names.get_indexer(names)
-    kernel = tanimoto_count_kernel(counts, counts[rows])
-    return ClassicalInputs(kernel[rows], kernel, mean_rows(profiles, compound, len(names))), block
+    Returns
+    -------
+    ClassicalData
+    list of str
+        The fingerprints whose Tanimoto kernels are averaged: all that the screen has.
+    """
+    from dssl.baselines.data import ClassicalData
+
+    molecules = inputs[keys.MOLECULE]
+    profiles, obs, train = _mean_profiles(inputs, keys.TRAIN)
+    validation_profiles, validation_obs, validation = _mean_profiles(inputs, keys.VALIDATION)
+    kernels, fingerprints = _kernels(features[molecules.obs_names], train, state)
+    data = ClassicalData(
+        inputs=molecules.X,
+        kernels=kernels,
+        train=train,
+        validation=validation,
+        profiles_train=profiles,
+        profiles_validation=validation_profiles,
+        obs_train=obs,
+        obs_validation=validation_obs,
+        divisor=state.phenotype.divisor,
+    )
+    return data, fingerprints
+
+
+def _mean_profiles(inputs: "MuData", role: str) -> tuple[NDArray[np.float32], pd.DataFrame, NDArray[np.int64]]:
+    """Mean profiles of one role's compounds, their obs, and their rows among the molecules."""
+    wells = inputs[keys.PHENOTYPE]
+    of_role = (wells.obs[keys.SPLIT].astype(str) == role).to_numpy()
+    profiles, obs = pool(wells.X[of_role], wells.obs[of_role], "compound")
+    return profiles, obs, inputs[keys.MOLECULE].obs_names.get_indexer(obs.index).astype(np.int64)
+
+
+def _kernels(
+    features: "AnnData", train: NDArray[np.int64], state: PreprocessingState
+) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
+    from dssl.baselines.data import GAUSSIAN, TANIMOTO
+    from dssl.molecules.kernels import gaussian_kernel
+    from dssl.preprocessing.kernel_components import averaged_kernel, median_distance
+    from dssl.preprocessing.molecule import DESCRIPTORS, scaled_descriptors
+
+    featurizers = features.var[keys.FEATURIZER].astype(str).to_numpy()
+    values = sparse.csr_matrix(features.X)
+    kernels = {}
+    is_count = featurizers != DESCRIPTORS
+    if is_count.any():
+        counts, nothing = values[:, np.flatnonzero(is_count)], np.empty((features.n_obs, 0))
+        blocks = featurizers[is_count].tolist()
+        kernels[TANIMOTO] = averaged_kernel((counts, nothing), (counts[train], nothing), blocks, length_scale=1.0)
+    if state.molecule.scaling.names:
+        scaled = scaled_descriptors(state.molecule.scaling, values, list(features.var_names))
+        kernels[GAUSSIAN] = gaussian_kernel(scaled, scaled[train], median_distance(scaled[train]))
+    return kernels, list(dict.fromkeys(featurizers[is_count].tolist()))

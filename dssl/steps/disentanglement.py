@@ -1,5 +1,6 @@
-"""What held-out codes know, and how far they depend on each other."""
+"""What held-out codes know, what of the profiles they explain, and how far they depend on each other."""
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,10 +8,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dssl import keys
+from dssl.errors import ConfigError
 from dssl.settings.evaluation import EvaluateDisentanglementSettings
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from mudata import MuData
+
+logger = logging.getLogger(__name__)
 
 CODES = {"shared": keys.X_SHARED, "specific": keys.X_SPECIFIC}
 IDENTIFIERS = {
@@ -28,6 +33,8 @@ IDENTIFIERS = {
     "n_inputs",
     *keys.QC_FLAGS,
 }
+# profiles are clipped at so many robust standard deviations of training wells before their variance is split
+CLIP = 10.0
 WELL_COLUMNS = (keys.PLATE, keys.BATCH, keys.CELL_COUNT, "well_row", "well_column")
 
 
@@ -55,12 +62,18 @@ def probe_codes(
     -------
     DataFrame
         `dssl.evaluation.probes.PROBE_COLUMNS` and level; codes are named "<shared|specific>_<phenotype|molecule>".
+
+    Raises
+    ------
+    ConfigError
+        If `probe_columns` names a column that neither wells nor compounds have.
     """
     from dssl.evaluation.probes import probe_table
 
     wells, compounds = held_out(levels["well"]), held_out(levels["compound"])
     compound_obs = _with_extra(compounds.obs, extra["compound"], [keys.COMPOUND_ID])
     well_obs = _with_extra(_with_position(wells.obs), extra["well"], [keys.PLATE, keys.WELL])
+    _check_known(settings.probe_columns, {*compound_obs.columns, *well_obs.columns})
     found = []
     for level, obs, codes in (
         ("compound", compound_obs, _compound_codes(levels)),
@@ -99,6 +112,82 @@ def measure_dependence(
     )
     n_rows = len(next(iter(codes.values())))
     return pd.concat([*tables, ratios.assign(n_rows=n_rows)], ignore_index=True)
+
+
+def measure_leakage(
+    levels: dict[str, "AnnData"], fold: str, settings: EvaluateDisentanglementSettings, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Retrieval across modalities by shared and by specific codes: see `dssl.evaluation.leakage`."""
+    from dssl.evaluation.leakage import ROLES, RoleCodes, leakage_table
+
+    compounds = levels["compound"]
+    ids = compounds.obs[keys.COMPOUND_ID].astype(str).to_numpy()
+    molecules = levels["molecule"][ids]
+    rows = {role: (compounds.obs[keys.SPLIT].astype(str) == role).to_numpy() for role in ROLES}
+    codes = {
+        name: {
+            role: RoleCodes(compounds.obsm[key][chosen], molecules.obsm[key][chosen]) for role, chosen in rows.items()
+        }
+        for name, key in CODES.items()
+    }
+    return leakage_table(codes, list(ids[rows[keys.TEST]]), fold, settings.n_permutations, rng)
+
+
+def attribute_profiles(pairs: "MuData", compounds: "AnnData", fold: str, rng: np.random.Generator) -> pd.DataFrame:
+    """Split the variance of every feature of held-out compounds' pooled profiles among the phenotype's codes.
+
+    The features are those of the paired profiles, before selection and components: missing values become the median
+    of training wells, and values are clipped at `CLIP` robust standard deviations about it.
+
+    Parameters
+    ----------
+    compounds : embedding of pooled phenotypes.
+
+    Returns
+    -------
+    DataFrame
+        `dssl.evaluation.attribution.attribute_features`, feature, fold, and the columns of the profiles' var. Without
+        values where fewer than five compounds are held out.
+    """
+    from dssl.evaluation.attribution import CHANCE, PARTS, R2, attribute_features
+    from dssl.evaluation.linear_probe import N_OUTER
+    from dssl.pairs.levels import pool
+    from dssl.pairs.rows import training_rows
+
+    wells, tested = pairs[keys.PHENOTYPE], held_out(compounds)
+    profiles, obs = pool(_tamed(wells.X, training_rows(pairs, fold).phenotype), wells.obs, "compound")
+    ids = tested.obs[keys.COMPOUND_ID].astype(str).to_numpy()
+    if len(ids) < N_OUTER:
+        logger.warning("attribution: %d compounds are held out, %d are needed; left empty", len(ids), N_OUTER)
+        table = pd.DataFrame(np.nan, index=range(wells.n_vars), columns=[*PARTS, *R2, *CHANCE])
+    else:
+        rows = profiles[obs.index.get_indexer(ids)]
+        table = attribute_features(rows, tested.obsm[keys.X_SHARED], tested.obsm[keys.X_SPECIFIC], ids, rng)
+    named = pd.DataFrame({"feature": wells.var_names.to_numpy(), "fold": fold})
+    attributed: pd.DataFrame = pd.concat([named, table, wells.var.reset_index(drop=True)], axis=1)
+    return attributed
+
+
+def _tamed(values: NDArray[np.float32], training: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Missing values filled, extreme ones clipped: by medians and MADs of training wells; all missing: 0."""
+    known = np.where(np.isfinite(values), values, np.nan)
+    empty = np.isnan(known[training]).all(axis=0)
+    known[:, empty] = 0
+    median = np.nanmedian(known[training], axis=0)
+    bound = CLIP * 1.4826 * np.nanmedian(np.abs(known[training] - median), axis=0)
+    bound[bound == 0] = np.inf
+    filled = np.where(np.isnan(known), median, known)
+    return np.asarray(np.clip(filled, median - bound, median + bound), dtype=np.float32)
+
+
+def _check_known(columns: list[str] | None, available: set[str]) -> None:
+    unknown = [column for column in columns or [] if column not in available]
+    if unknown:
+        raise ConfigError(
+            f"evaluate_disentanglement.probe_columns: no column {', '.join(map(repr, unknown))}; there are "
+            f"{', '.join(sorted(available))}\n"
+            "Correct the name, keep the column (molecules.keep, plates.columns.keep), or name its table in probe_tables."
+        )
 
 
 def _compound_codes(levels: dict[str, "AnnData"]) -> dict[str, NDArray[np.float32]]:

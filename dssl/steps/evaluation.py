@@ -8,23 +8,24 @@ import pandas as pd
 from dssl import keys
 from dssl.io import read_anndata, read_table, write_anndata, write_table
 from dssl.provenance import stamp
+from dssl.settings.baselines import TrainBaselineSettings
 from dssl.settings.evaluation import EvaluateDisentanglementSettings, EvaluateRetrievalSettings
-from dssl.settings.learning import TrainBaselineSettings
 from dssl.steps.arrays import read_pairs
-from dssl.steps.registry import Input, Inputs, OptionalInput, Output, step
+from dssl.steps.registry import Input, Inputs, OptionalInput, OptionalInputs, Output, step
 
 
 @step
 def train_baseline(
-    *, settings: TrainBaselineSettings, pairs: Input, inputs: Input, molecules: Output, tuning: Output
+    *, settings: TrainBaselineSettings, pairs: Input, state: Input, inputs: Input, molecules: Output, tuning: Output
 ) -> None:
-    """Predict every molecule's profile by the classical controls, tuned on validation compounds."""
-    from dssl.steps.baselines import predict_all
+    """Fit the classical controls on training compounds, chosen on validation compounds."""
+    from dssl.preprocessing.state import load_state
+    from dssl.steps.baselines import fit_fold
 
-    mdata = read_pairs(pairs)
-    predicted, tried = predict_all(mdata[keys.MOLECULE], read_pairs(inputs), settings)
+    features = read_pairs(pairs)[keys.MOLECULE]
+    controls, tried = fit_fold(features, read_pairs(inputs), load_state(state), settings)
     write_table(tuning, tried)
-    write_anndata(molecules, predicted, stamp("train_baseline", settings.model_dump(mode="json")))
+    write_anndata(molecules, controls, stamp("train_baseline", settings.model_dump(mode="json")))
 
 
 @step
@@ -37,11 +38,12 @@ def evaluate_retrieval(
     compounds: Input,
     molecules: Input,
     baselines: Input,
+    learned: OptionalInputs,
     fold: str,
     queries: Output,
     permutations: Output,
 ) -> None:
-    """Rank held-out compounds by the model and by every control, in both directions and both libraries."""
+    """Rank held-out compounds by the model, by every control and by every learned baseline, in both directions and both libraries."""
     from dssl.steps.retrieval import score_fold
 
     embeddings = {"well": wells, "treatment": treatments, "compound": compounds}
@@ -49,6 +51,7 @@ def evaluate_retrieval(
         {level: read_anndata(path) for level, path in embeddings.items()},
         read_anndata(molecules),
         read_anndata(baselines),
+        [read_table(path, text_columns=["id"]) for path in learned or []],
         fold,
         settings,
     )
@@ -63,19 +66,25 @@ def evaluate_disentanglement(
     pairs: Input,
     state: Input,
     models: Inputs,
+    sweep_models: Inputs,
     well_table: OptionalInput,
     compound_table: OptionalInput,
     fold: str,
     probes: Output,
     dependence: Output,
+    information: Output,
+    attribution: Output,
+    leakage: Output,
 ) -> None:
-    """Probe held-out codes, drawn from their distributions, for every known column; measure their dependence."""
+    """Measure what held-out codes, drawn from their distributions, know, explain, and have in common."""
     from dssl.preprocessing.state import load_state
-    from dssl.steps.disentanglement import measure_dependence, probe_codes
+    from dssl.steps.disentanglement import attribute_profiles, measure_dependence, measure_leakage, probe_codes
     from dssl.steps.embeddings import encode_level, load_models, prepare_levels
+    from dssl.steps.information import measure_information
 
     rng = np.random.default_rng(settings.seed)
-    loaded, levels = load_models(models), prepare_levels(read_pairs(pairs), load_state(state), fold)
+    mdata = read_pairs(pairs)
+    loaded, levels = load_models(models), prepare_levels(mdata, load_state(state), fold)
     names = {"well": "wells", "compound": "compounds", "molecule": "molecules"}
     codes = {level: encode_level(levels[name], loaded, draw_seed=settings.seed) for level, name in names.items()}
     mean_codes = {level: encode_level(levels[names[level]], loaded) for level in ("compound", "molecule")}
@@ -86,6 +95,9 @@ def evaluate_disentanglement(
     found = probe_codes(codes, extra, settings, rng)
     write_table(probes, found.assign(fold=fold))
     write_table(dependence, measure_dependence(codes, mean_codes, settings, rng).assign(fold=fold))
+    write_table(information, measure_information(sweep_models, models, levels, settings.seed).assign(fold=fold))
+    write_table(attribution, attribute_profiles(mdata, codes["compound"], fold, rng))
+    write_table(leakage, measure_leakage(codes, fold, settings, rng))
 
 
 @step
@@ -96,12 +108,22 @@ def summarize_folds(
     permutations: Inputs,
     probes: Inputs,
     dependence: Inputs,
+    information: Inputs,
+    attribution: Inputs,
+    leakage: Inputs,
     retrieval: Output,
     comparisons: Output,
     all_probes: Output,
     all_dependence: Output,
+    all_information: Output,
+    information_curve: Output,
+    all_attribution: Output,
+    attribution_groups: Output,
+    all_leakage: Output,
 ) -> None:
-    """Bring the folds together: retrieval with intervals and p-values, paired tests, probes, dependence."""
+    """Bring the folds together: retrieval with intervals and p-values, paired tests, and what each code knows."""
+    from dssl.evaluation.attribution import summarize_attribution
+    from dssl.evaluation.information import information_curve as curve
     from dssl.evaluation.statistics import summarize
     from dssl.steps.retrieval import compare_methods
 
@@ -111,6 +133,12 @@ def summarize_folds(
     write_table(comparisons, compare_methods(scored, settings, rng))
     write_table(all_probes, _all_folds(probes))
     write_table(all_dependence, _all_folds(dependence))
+    bounds, parts = _all_folds(information), _all_folds(attribution)
+    write_table(all_information, bounds)
+    write_table(information_curve, curve(bounds))
+    write_table(all_attribution, parts)
+    write_table(attribution_groups, summarize_attribution(parts))
+    write_table(all_leakage, _all_folds(leakage))
 
 
 def _all_folds(paths: list[Path]) -> pd.DataFrame:

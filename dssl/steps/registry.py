@@ -9,6 +9,7 @@ INPUT, OUTPUT = "input", "output"
 Input = Annotated[Path, INPUT]
 Inputs = Annotated[list[Path], INPUT]
 OptionalInput = Annotated[Path | None, INPUT]
+OptionalInputs = Annotated[list[Path] | None, INPUT]
 Output = Annotated[Path, OUTPUT]
 Outputs = Annotated[list[Path], OUTPUT]
 

@@ -39,6 +39,9 @@ def report(
     comparisons: Input,
     probes: Input,
     dependence: Input,
+    information: Input,
+    attribution: Input,
+    leakage: Input,
     map_compounds: Input,
     map_molecules: Input,
     example_compounds: Input,
@@ -71,7 +74,7 @@ def report(
             wildcards_of(map_compounds)["fold"],
             settings.color_by,
         ),
-        knowledge_section(_table(probes), _table(dependence)),
+        knowledge_section(*map(_table, (probes, dependence, information, attribution, leakage))),
         examples_section(
             read_anndata(example_compounds),
             read_anndata(example_molecules),

@@ -1,6 +1,6 @@
 """Retrieval of one fold's held-out compounds by every method, and comparisons over all folds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dssl import keys
-from dssl.errors import PairingError
+from dssl.errors import PairingError, first_few
 from dssl.settings.evaluation import EvaluateRetrievalSettings
 
 if TYPE_CHECKING:
@@ -22,18 +22,25 @@ def score_fold(
     phenotypes: dict[str, "AnnData"],
     molecules: "AnnData",
     baselines: "AnnData",
+    learned: Sequence[pd.DataFrame],
     fold: str,
     settings: EvaluateRetrievalSettings,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Score every method at every level, on test compounds only.
 
     Methods: "dssl" (the models of all seeds together), "dssl_one_model" (the first seed alone, where there are
-    several), and the controls in `baselines.obsm`, whose common space is the preprocessed profile.
+    several), the controls in `baselines.obsm`, and the learned baselines, whose codes are in `learned`: a table for
+    each, with the columns method, level, id, shared_1, shared_2, ...
 
     Returns
     -------
     queries, null : DataFrame
         As `dssl.evaluation.retrieval.evaluate_embedding` gives them, for all methods and levels.
+
+    Raises
+    ------
+    PairingError
+        If the fold has no test compounds, or a learned baseline has no code of one of its rows.
     """
     from dssl.evaluation.retrieval import evaluate_embedding
     from dssl.pairs.levels import origins
@@ -48,7 +55,8 @@ def score_fold(
         rows = (adata.obs[keys.SPLIT].astype(str) == keys.TEST).to_numpy()
         obs = adata.obs.loc[rows, [keys.COMPOUND_ID]].astype(str)
         obs[settings.library_of] = pd.Series(origins(adata.obs.loc[rows, settings.library_of]), index=obs.index)
-        for method, phenotype, molecule in _vectors(adata[rows], molecules[tested], baselines[ids]):
+        vectors = (*_vectors(adata[rows], molecules[tested], baselines[ids]), *_learned(learned, level, obs.index, ids))
+        for method, phenotype, molecule in vectors:
             scores = evaluate_embedding(
                 phenotype,
                 obs,
@@ -69,6 +77,8 @@ def score_fold(
 def _vectors(
     phenotype: "AnnData", molecule: "AnnData", baselines: "AnnData"
 ) -> Iterator[tuple[str, NDArray[np.float32], NDArray[np.float32]]]:
+    from dssl.baselines.vectors import phenotype_vectors
+
     shared = phenotype.obsm[keys.X_SHARED], molecule.obsm[keys.X_SHARED]
     yield MODEL, *shared
     n_models = int(phenotype.uns["n_models"])
@@ -76,7 +86,37 @@ def _vectors(
         size = shared[0].shape[1] // n_models
         yield ONE_MODEL, shared[0][:, :size], shared[1][:, :size]
     for method in baselines.obsm:
-        yield method, phenotype.X, baselines.obsm[method]
+        yield (
+            method,
+            phenotype_vectors(method, phenotype.X, phenotype.obs, baselines.uns),
+            baselines.obsm[method],
+        )
+
+
+def _learned(
+    tables: Sequence[pd.DataFrame], level: str, rows: "pd.Index[str]", ids: list[str]
+) -> Iterator[tuple[str, NDArray[np.float32], NDArray[np.float32]]]:
+    for table in tables:
+        method = str(table["method"].iloc[0])
+        yield method, codes_of(table, level, list(rows)), codes_of(table, keys.MOLECULE, ids)
+
+
+def codes_of(table: pd.DataFrame, level: str, names: Sequence[str]) -> NDArray[np.float32]:
+    """Codes (n, d) of the rows `names` of one level of a learned baseline's table, in their order.
+
+    Raises
+    ------
+    PairingError
+        If a row has no code.
+    """
+    of_level = table[table["level"] == level].set_index("id")
+    missing = sorted(set(names) - set(of_level.index))
+    if missing:
+        raise PairingError(
+            f"{table['method'].iloc[0]}: no codes of {len(missing)} of {len(names)} rows of level {level}: "
+            f"{first_few(missing)}\nThey are of another screen or fold: run select_learned_baseline again."
+        )
+    return of_level.loc[list(names)].filter(regex=r"^shared_\d+$").to_numpy(np.float32)
 
 
 def compare_methods(

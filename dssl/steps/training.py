@@ -1,54 +1,15 @@
 """The two steps of DisentangledSSL, the choice among the trained models, and their embeddings."""
 
-import hashlib
-import json
-import logging
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from dssl import keys
-from dssl.io import atomic_path, read_json, sha256_of, write_anndata, write_json, write_table, write_text
+from dssl.io import atomic_path, read_json, write_anndata, write_json, write_table
 from dssl.provenance import stamp
-from dssl.settings.base import Settings
 from dssl.settings.learning import EmbedSettings, SelectModelSettings, TrainSharedSettings, TrainSpecificSettings
 from dssl.steps.arrays import read_pairs, training_data
 from dssl.steps.registry import Input, Inputs, Output, Outputs, step
-
-logger = logging.getLogger(__name__)
-Record = dict[str, float]
-
-
-def _log_epoch(epochs: int) -> Callable[[Record], None]:
-    def log(record: Record) -> None:
-        if "validation_loss" in record:
-            logger.info(
-                "epoch %d of %d: training loss %.4f, validation loss %.4f",
-                record["epoch"],
-                epochs,
-                record["train_loss"],
-                record["validation_loss"],
-            )
-
-    return log
-
-
-def _own_checkpoint(checkpoint: Path, settings: Settings, made_from: list[Path]) -> Path:
-    """Name the checkpoint after what the run is made from; what another run left behind is removed, never resumed."""
-    digest = hashlib.sha256(settings.to_json().encode())
-    for path in made_from:
-        digest.update(sha256_of(path).encode())
-    own = checkpoint.with_name(f"{checkpoint.name}-{digest.hexdigest()[:12]}.safetensors")
-    for other in checkpoint.parent.glob(f"{checkpoint.name}-*.safetensors"):
-        if other != own:
-            logger.warning("%s: left by a run with other settings or inputs, removed", other)
-            other.unlink()
-    return own
-
-
-def _write_run(history: list[Record], metrics: Record, identity: dict[str, float], paths: tuple[Path, Path]) -> None:
-    write_text(paths[0], "".join(json.dumps(record, sort_keys=True, allow_nan=False) + "\n" for record in history))
-    write_json(paths[1], {**identity, **metrics})
+from dssl.steps.runs import log_epoch, own_checkpoint, write_run
 
 
 @step
@@ -63,23 +24,23 @@ def train_shared(
     history: Output,
     metrics: Output,
 ) -> None:
-    """Step 1: train the shared codes; goes on from the checkpoint when there is one."""
+    """Step 1: train the shared codes, from the checkpoint on when there is one; or solve it (solver: gaussian)."""
+    from dssl.model.shared import beta_scales
+    from dssl.training.gaussian import solve_shared
     from dssl.training.saved import save_model
     from dssl.training.shared import train_shared as train
 
     mdata = read_pairs(inputs)
-    trained, records, found = train(
-        training_data(mdata, keys.TRAIN),
-        training_data(mdata, keys.VALIDATION),
-        settings,
-        beta,
-        seed,
-        _own_checkpoint(checkpoint, settings, [inputs]),
-        _log_epoch(settings.optimizer.epochs),
-    )
+    data = training_data(mdata, keys.TRAIN), training_data(mdata, keys.VALIDATION)
+    if settings.solver == "gaussian":
+        trained, records, found = solve_shared(*data, settings, beta)
+    else:
+        own = own_checkpoint(checkpoint, settings, [inputs])
+        trained, records, found = train(*data, settings, beta, seed, own, log_epoch(settings.optimizer.epochs))
     identity = {"beta": beta, "seed": seed}
-    save_model(model, trained, None, {**identity, **stamp("train_shared", settings.model_dump(mode="json"))})
-    _write_run(records, found, identity, (history, metrics))
+    described = {**identity, **beta_scales(beta, trained.code_settings, settings.kl_scale)}
+    save_model(model, trained, None, {**described, **stamp("train_shared", settings.model_dump(mode="json"))})
+    write_run(records, found, identity, (history, metrics))
 
 
 @step
@@ -95,26 +56,34 @@ def train_specific(
     history: Output,
     metrics: Output,
 ) -> None:
-    """Step 2: train the specific codes on the frozen shared ones; the written model holds both."""
+    """Step 2: train the specific codes on the frozen shared ones, or together with them (joint_alpha), or solve it.
+
+    The written model holds both.
+    """
     from dssl.training.device import resolve_device
+    from dssl.training.gaussian import solve_specific
     from dssl.training.saved import load_model, save_model
     from dssl.training.specific import train_specific as train
 
     mdata = read_pairs(inputs)
     frozen, _, described = load_model(shared, resolve_device(settings.run))
-    trained, records, found = train(
-        frozen,
-        training_data(mdata, keys.TRAIN),
-        training_data(mdata, keys.VALIDATION),
-        settings,
-        lam,
-        seed,
-        _own_checkpoint(checkpoint, settings, [inputs, shared]),
-        _log_epoch(settings.optimizer.epochs),
-    )
+    data = training_data(mdata, keys.TRAIN), training_data(mdata, keys.VALIDATION)
+    if settings.solver == "gaussian":
+        trained, records, found = solve_specific(frozen.cpu(), *data, settings, lam)
+    else:
+        trained, records, found = train(
+            frozen,
+            *data,
+            settings,
+            lam,
+            seed,
+            own_checkpoint(checkpoint, settings, [inputs, shared]),
+            log_epoch(settings.optimizer.epochs),
+            described["beta_nats"],
+        )
     identity = {"beta": described["beta"], "lam": lam, "seed": seed}
     save_model(model, frozen, trained, {**identity, **stamp("train_specific", settings.model_dump(mode="json"))})
-    _write_run(records, found, identity, (history, metrics))
+    write_run(records, found, identity, (history, metrics))
 
 
 @step

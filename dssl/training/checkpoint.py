@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 from dssl.errors import IntegrityError
 from dssl.training.tensorfile import read_tensors, write_tensors
 
-FORMAT = "dssl-checkpoint/1"
+FORMAT = "dssl-checkpoint/2"
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Progress:
     history : list of dict
         One record per epoch.
     best_weights : dict of str to Tensor
-        The model's state at `best_epoch`.
+        The model's state at `best_epoch`; empty where the last weights are kept.
     """
 
     epoch: int = 0
@@ -45,14 +45,15 @@ def save_checkpoint(
     progress: Progress,
     run: Mapping[str, Any],
 ) -> None:
-    """Write weights, optimiser, both random states and progress; `run` (JSON-able) says which run this is."""
+    """Write weights, optimiser, random state and progress; `run` (JSON-able) says which run this is.
+
+    PyTorch's global random state is left out: `fit` seeds it at every epoch.
+    """
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"best.{name}": value for name, value in progress.best_weights.items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in state.items()}
-    tensors |= {"random.generator": generator.get_state(), "random.cpu": torch.get_rng_state()}
-    if generator.device.type == "cuda":
-        tensors["random.cuda"] = torch.cuda.get_rng_state(generator.device)
+    tensors["random.generator"] = generator.get_state()
     reached = {name: value for name, value in asdict(progress).items() if name != "best_weights"}
     write_tensors(path, tensors, {"format": FORMAT, "run": dict(run), "progress": reached})
 
@@ -64,7 +65,7 @@ def load_checkpoint(
     generator: Generator,
     run: Mapping[str, Any],
 ) -> Progress:
-    """Put a checkpoint's state into model, optimiser and random generators.
+    """Put a checkpoint's state into model, optimiser and random generator.
 
     Raises
     ------
@@ -86,9 +87,6 @@ def load_checkpoint(
         state.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     generator.set_state(tensors["random.generator"])
-    torch.set_rng_state(tensors["random.cpu"])
-    if generator.device.type == "cuda":
-        torch.cuda.set_rng_state(tensors["random.cuda"], generator.device)
     best = {name: value.to(generator.device) for name, value in _part(tensors, "best.").items()}
     return Progress(**description["progress"], best_weights=best)
 

@@ -7,11 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Generator
-from torch.nn import functional
 
 from dssl.errors import PairingError
 from dssl.keys import MOLECULE, PHENOTYPE
-from dssl.model.distributions import CodeDistribution
+from dssl.model.distributions import unit_codes
 from dssl.model.shared import SharedModel
 from dssl.model.specific import SpecificModel
 
@@ -100,13 +99,10 @@ def _encode_one(
         for start in range(0, len(array), CHUNK_ROWS):
             rows = slice(start, start + CHUNK_ROWS)
             inputs = torch.from_numpy(np.array(array[rows], dtype=np.float32)).to(device)
-            code = shared_model.code(modality, inputs)
-            shared[rows] = _vectors(shared_model.distribution(modality, inputs), generator)
+            distribution = shared_model.distribution(modality, inputs)
+            shared[rows] = unit_codes(distribution, generator).cpu().numpy()
             if specific_model is not None and specific is not None:
-                specific[rows] = _vectors(specific_model.distribution(modality, inputs, code), generator)
+                part = specific_model.shared_part(shared_model, modality, inputs)
+                distribution = specific_model.distribution(modality, inputs, part)
+                specific[rows] = unit_codes(distribution, generator).cpu().numpy()
     return shared, specific
-
-
-def _vectors(distribution: CodeDistribution, generator: Generator | None) -> Floats:
-    vectors = distribution.mean if generator is None else distribution.rsample(generator)
-    return np.asarray(functional.normalize(vectors, dim=1).cpu().numpy(), dtype=np.float32)

@@ -2,8 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,11 @@ import torch
 from torch import Generator, Tensor, nn
 
 from dssl.errors import NonFiniteLossError
+from dssl.model.ranks import rank
 from dssl.settings.learning import OptimizerSettings, RunSettings
 from dssl.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from dssl.training.device import resolve_device
+from dssl.training.device import reproducible, resolve_device
+from dssl.training.distributed import average_gradients, join_ranks, of_first_rank, seed_epoch
 from dssl.training.schedule import learning_rate, make_optimizer, minibatches
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ EpochCallback = Callable[[Record], None]
 
 @dataclass(frozen=True)
 class FitResult:
-    """Outcome of a run; the model itself holds the weights of `best_epoch`.
+    """Outcome of a run; the model itself holds the weights that `optimizer.keep` names.
 
     Attributes
     ----------
@@ -36,7 +37,7 @@ class FitResult:
     best_epoch : int
         The epoch (from 1) of the lowest validation loss.
     metrics : dict
-        What the validation function gives for the weights of that epoch.
+        What the validation function gives for the weights that are kept: of `best_epoch`, or of the last one.
     """
 
     history: list[Record]
@@ -46,7 +47,7 @@ class FitResult:
 
 def fit(
     model: nn.Module,
-    n_compounds: int,
+    n_rows: int,
     loss_function: LossFunction,
     validation_function: ValidationFunction,
     settings: OptimizerSettings,
@@ -56,22 +57,25 @@ def fit(
     on_epoch: EpochCallback | None = None,
     description: Mapping[str, Any] | None = None,
 ) -> FitResult:
-    """Train a model and leave it with its best weights.
+    """Train a model and leave it with its best or its last weights, whichever `settings.keep` says.
+
+    Under `torchrun` all processes call this alike and train one model (see `dssl.training.distributed`).
 
     Parameters
     ----------
     model : Module
         On the device that `run` names (see `resolve_device`).
-    n_compounds : int
+    n_rows : int
         Number of training rows, at least 2; minibatches are shuffled indices into them.
     loss_function : callable
-        (indices, generator) -> terms, of which "loss" is minimised. Called with the model in training mode.
+        (indices, generator) -> terms, of which "loss" is minimised. Called with the model in training mode. Nothing in
+        the loop waits for the device but the end of an epoch: the loss function should not either.
     validation_function : callable
         () -> terms, of which the lowest "loss" is best. Called in evaluation mode, without gradients.
     settings, run : OptimizerSettings, RunSettings
     seed : int
-        Of minibatches, views and draws (a generator on the device) and of dropout (PyTorch's global generator, whose
-        state is given back to the caller as it was).
+        Of minibatches, views and draws (a generator on the device) and of dropout (PyTorch's global generator, seeded
+        at every epoch; its state is given back to the caller as it was).
     checkpoint : Path, optional
         Written every `settings.checkpoint_every` epochs; resumed from if it is there, to the same final weights as an
         uninterrupted run; removed at the end.
@@ -83,13 +87,14 @@ def fit(
     Raises
     ------
     NonFiniteLossError
-        If a loss is NaN or infinite, naming the epoch, the step and the terms.
+        If a loss is NaN or infinite, naming the epoch, the step and the terms; raised at the end of that epoch.
     IntegrityError
         If the checkpoint is damaged or of another run.
     """
     device = resolve_device(run)
-    identity = {**(description or {}), "optimizer": settings.model_dump(mode="json"), "seed": seed, "n": n_compounds}
-    with _reproducible(device, run.cpu_threads, seed):
+    join_ranks(device)
+    identity = {**(description or {}), "optimizer": settings.model_dump(mode="json"), "seed": seed, "n": n_rows}
+    with reproducible(device, run.cpu_threads):
         generator = torch.Generator(device).manual_seed(seed)
         optimizer = make_optimizer(model, settings)
         autocast = torch.autocast(device.type, torch.bfloat16, enabled=run.mixed_precision and device.type == "cuda")
@@ -98,29 +103,29 @@ def fit(
             progress = load_checkpoint(checkpoint, model, optimizer, generator, identity)
             logger.info("resumed after epoch %d", progress.epoch)
         while progress.epoch < settings.epochs and not _out_of_patience(progress, settings):
+            seed_epoch(seed, progress.epoch)
             record = _train_epoch(
-                model, n_compounds, loss_function, settings, optimizer, generator, autocast, progress.epoch
+                model, n_rows, loss_function, settings, optimizer, generator, autocast, progress.epoch
             )
             progress.epoch += 1
             if progress.epoch % settings.evaluate_every == 0 or progress.epoch == settings.epochs:
-                record |= _validate(model, validation_function, progress)
+                record |= _validate(model, validation_function, progress, settings)
             progress.history.append(record)
-            if checkpoint is not None and progress.epoch % settings.checkpoint_every == 0:
+            if checkpoint is not None and progress.epoch % settings.checkpoint_every == 0 and rank() == 0:
                 save_checkpoint(checkpoint, model, optimizer, generator, progress, identity)
-            if on_epoch is not None:
+            if on_epoch is not None and rank() == 0:
                 on_epoch(record)
-        model.load_state_dict(progress.best_weights)
-        model.eval()
-        with torch.no_grad():
-            metrics = dict(validation_function())
-    if checkpoint is not None:
+        if settings.keep == "best":
+            model.load_state_dict(progress.best_weights)
+        metrics = _evaluate(model, validation_function, progress.epoch)
+    if checkpoint is not None and rank() == 0:
         checkpoint.unlink(missing_ok=True)
     return FitResult(progress.history, progress.best_epoch, metrics)
 
 
 def _train_epoch(
     model: nn.Module,
-    n_compounds: int,
+    n_rows: int,
     loss_function: LossFunction,
     settings: OptimizerSettings,
     optimizer: torch.optim.Optimizer,
@@ -130,32 +135,49 @@ def _train_epoch(
 ) -> Record:
     """One pass over the training rows; the mean of every loss term over them."""
     model.train()
-    batches = minibatches(n_compounds, settings.batch_size, generator)
-    record: Record = {"epoch": n_finished + 1}
+    batches = minibatches(n_rows, settings.batch_size, generator)
+    trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    rate, steps = 0.0, []
+    names: list[str] = []
     for index, rows in enumerate(batches):
         rate = learning_rate(n_finished * len(batches) + index, settings.epochs * len(batches), settings)
         for group in optimizer.param_groups:
             group["lr"] = rate
         with autocast:
             terms = loss_function(rows, generator)
-        values = _finite({name: float(term.detach()) for name, term in terms.items()}, n_finished + 1, index + 1)
-        optimizer.zero_grad(set_to_none=True)
+        for parameter in trained:
+            parameter.grad = None
         torch.autograd.backward(terms["loss"])
+        average_gradients(model)
         optimizer.step()
-        record["learning_rate"] = rate
-        for name, value in values.items():
-            record[f"train_{name}"] = record.get(f"train_{name}", 0.0) + value * len(rows) / n_compounds
-    return record
+        names = list(terms)
+        steps.append(torch.stack([terms[name].detach().float() for name in names]))
+    # the only wait for the device
+    values = torch.stack(steps).double().cpu()
+    if not bool(values.isfinite().all()):
+        for number, row in enumerate(values.tolist(), start=1):
+            _finite(dict(zip(names, row, strict=True)), n_finished + 1, number)
+    shares = torch.tensor([len(rows) / n_rows for rows in batches], dtype=torch.float64)
+    means = zip(names, (shares @ values).tolist(), strict=True)
+    return {"epoch": n_finished + 1, "learning_rate": rate} | {f"train_{name}": value for name, value in means}
 
 
-def _validate(model: nn.Module, function: ValidationFunction, progress: Progress) -> Record:
-    """Validation terms; the weights are kept if they are the best so far."""
+def _evaluate(model: nn.Module, function: ValidationFunction, epoch: int) -> Record:
+    """Validation terms, the same on all ranks."""
     model.eval()
     with torch.no_grad():
-        terms = _finite(dict(function()), progress.epoch, None)
+        return _finite(of_first_rank(dict(function())), epoch, None)
+
+
+def _validate(
+    model: nn.Module, function: ValidationFunction, progress: Progress, settings: OptimizerSettings
+) -> Record:
+    """Validation terms; the weights are remembered if they are the best so far."""
+    terms = _evaluate(model, function, progress.epoch)
     if progress.best_loss is None or terms["loss"] < progress.best_loss:
         progress.best_loss, progress.best_epoch = terms["loss"], progress.epoch
-        progress.best_weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        if settings.keep == "best":
+            progress.best_weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
     return {f"validation_{name}": value for name, value in terms.items()}
 
 
@@ -175,18 +197,3 @@ def _finite(terms: dict[str, float], epoch: int, step: int | None) -> dict[str, 
             "Lower optimizer.learning_rate, beta or lam; clip extreme inputs by fit_preprocessing.phenotype.clip."
         )
     return terms
-
-
-@contextmanager
-def _reproducible(device: torch.device, cpu_threads: int, seed: int) -> Iterator[None]:
-    """Seeded global random state, deterministic kernels and a fixed number of threads, for the length of the block."""
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        torch.set_num_threads(cpu_threads)
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
-            torch.use_deterministic_algorithms(deterministic)

@@ -16,13 +16,16 @@ def learning_rate(step: int, n_steps: int, settings: OptimizerSettings) -> float
     """Learning rate of step 0..n_steps-1.
 
     one_cycle (Smith 2017): a cosine rise from 1/25 of the highest rate over the first 30 % of the steps, then a cosine
-    fall to 1/10,000 of it. cosine: a fall to zero. constant: the highest rate.
+    fall to 1/10,000 of it. cosine: a fall to zero. cosine_by_epoch (the released code's): the same, but constant within
+    each epoch. constant: the highest rate.
     """
     highest = settings.learning_rate
     if settings.schedule == "constant":
         return highest
     if settings.schedule == "cosine":
         return _cosine(highest, 0.0, step / n_steps)
+    if settings.schedule == "cosine_by_epoch":
+        return _cosine(highest, 0.0, step * settings.epochs // n_steps / settings.epochs)
     rise = max(1.0, WARM_UP * n_steps)
     if step < rise:
         return _cosine(highest / START_DIVISOR, highest, step / rise)
@@ -35,15 +38,16 @@ def minibatches(n: int, batch_size: int, generator: Generator) -> list[Tensor]:
     return list(torch.tensor_split(shuffled, max(1, min(math.ceil(n / batch_size), n // 2))))
 
 
-def make_optimizer(model: nn.Module, settings: OptimizerSettings) -> torch.optim.AdamW:
-    """AdamW in its fused form, without weight decay on biases, norms and scalars."""
+def make_optimizer(model: nn.Module, settings: OptimizerSettings) -> torch.optim.Adam:
+    """Adam or AdamW in its fused form, without weight decay on biases, norms and scalars."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]
+    # one group where nothing decays: each costs a call per step
+    decayed = [parameter for parameter in trained if parameter.ndim > 1 or settings.weight_decay == 0]
+    plain = [parameter for parameter in trained if parameter.ndim <= 1 and settings.weight_decay > 0]
+    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     used = [group for group in groups if group["params"]]
-    return torch.optim.AdamW(used, lr=settings.learning_rate, fused=True)
+    kind = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam
+    return kind(used, lr=settings.learning_rate, fused=True)
 
 
 def _cosine(start: float, end: float, share: float) -> float:

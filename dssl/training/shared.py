@@ -8,17 +8,14 @@ import torch
 from torch import Generator, Tensor
 
 from dssl.errors import ConfigError
-from dssl.evaluation.dependence import participation_ratio
-from dssl.evaluation.retrieval import DIRECTIONS, retrieval_metrics
 from dssl.keys import MOLECULE, PHENOTYPE
-from dssl.model.shared import SharedModel, shared_loss
+from dssl.model.shared import KlScale, SharedModel, beta_scales, shared_loss
 from dssl.settings.learning import TrainSharedSettings
 from dssl.training.data import TrainingData
 from dssl.training.device import resolve_device
 from dssl.training.fit import EpochCallback, Record, fit
-from dssl.training.views import InputScales, draw_views
-
-RETRIEVAL_METRICS = ("mrr", "mean_normalized_rank")
+from dssl.training.metrics import shared_code_metrics
+from dssl.training.views import InputScales, draw_views, n_rows, same_molecule
 
 
 def train_shared(
@@ -38,7 +35,7 @@ def train_shared(
         Preprocessed inputs of training and validation compounds.
     settings : TrainSharedSettings
     beta : float
-        Weight of the KL in nats.
+        Weight of the KL, on the scale of `settings.kl_scale`.
     seed : int
         Of everything random: initial weights, minibatches, views, draws, dropout.
     checkpoint, on_epoch
@@ -53,7 +50,7 @@ def train_shared(
     dict
         Of the best epoch: validation loss, contrastive loss, KL, retrieval in both directions
         (`mrr_phenotype_to_molecule`, ...) and the mean of both (`mrr`, `mean_normalized_rank`), participation ratios,
-        `best_epoch`.
+        beta on both scales (see `beta_scales`), `best_epoch`.
 
     Raises
     ------
@@ -75,13 +72,14 @@ def train_shared(
 
     def loss_function(rows: Tensor, generator: Generator) -> Mapping[str, Tensor]:
         (view,) = draw_views(train, rows, scales, settings.views, generator)
-        return shared_loss(model, view[PHENOTYPE], view[MOLECULE], beta, generator)
+        same = same_molecule(train, rows, settings.views)
+        return shared_loss(model, view[PHENOTYPE], view[MOLECULE], beta, generator, same, settings.kl_scale)
 
     result = fit(
         model,
-        train.n_compounds,
+        n_rows(train, settings.views),
         loss_function,
-        lambda: validate_shared(model, validation, beta),
+        lambda: validate_shared(model, validation, beta, settings.kl_scale),
         settings.optimizer,
         settings.run,
         seed,
@@ -89,26 +87,18 @@ def train_shared(
         on_epoch,
         {"step": "train_shared", "settings": settings.model_dump(mode="json", exclude={"run"}), "beta": beta},
     )
-    return model, result.history, {**result.metrics, "best_epoch": result.best_epoch}
+    scales_of_beta = beta_scales(beta, settings.code, settings.kl_scale)
+    return model, result.history, {**result.metrics, **scales_of_beta, "best_epoch": result.best_epoch}
 
 
-def validate_shared(model: SharedModel, data: TrainingData, beta: float) -> Record:
+def validate_shared(model: SharedModel, data: TrainingData, beta: float, kl_scale: KlScale = "nats") -> Record:
     """Terms of step 1 and retrieval, of mean codes from pooled, unperturbed inputs.
 
     "loss" (early stopping) is the whole objective: the contrastive loss alone is lowest before the KL has taken effect,
     so that stopping by it would give back what beta is there to remove.
     """
-    terms = shared_loss(model, data.pooled, data.molecule, beta, None)
+    terms = shared_loss(model, data.pooled, data.molecule, beta, None, kl_scale=kl_scale)
     record: Record = {name: float(value) for name, value in terms.items()}
     if not math.isfinite(record["loss"]):
         return record
-    phenotype, molecule = model.code(PHENOTYPE, data.pooled), model.code(MOLECULE, data.molecule)
-    similarity = (phenotype @ molecule.T).double().cpu().numpy()
-    for direction, matrix in zip(DIRECTIONS, (similarity, similarity.T), strict=True):
-        found = retrieval_metrics(matrix)
-        record |= {f"{name}_{direction}": found[name] for name in RETRIEVAL_METRICS}
-    for name in RETRIEVAL_METRICS:
-        record[name] = sum(record[f"{name}_{direction}"] for direction in DIRECTIONS) / len(DIRECTIONS)
-    record[f"participation_ratio_{PHENOTYPE}"] = participation_ratio(phenotype.cpu().numpy())
-    record[f"participation_ratio_{MOLECULE}"] = participation_ratio(molecule.cpu().numpy())
-    return record
+    return record | shared_code_metrics(model.code(PHENOTYPE, data.pooled), model.code(MOLECULE, data.molecule))

@@ -1,20 +1,21 @@
-"""Training of step 2, the specific codes, on a frozen shared model."""
+"""Training of step 2: the specific codes on a frozen shared model, or both codes in one objective."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
+from dssl.errors import ConfigError
 from dssl.evaluation.dependence import participation_ratio
-from dssl.keys import MODALITIES, MOLECULE, PHENOTYPE
+from dssl.keys import MOLECULE, PHENOTYPE
 from dssl.model.shared import SharedModel
-from dssl.model.specific import SpecificModel, freeze, specific_loss
+from dssl.model.specific import SpecificModel, freeze, joint_loss, specific_loss, unfreeze
 from dssl.settings.learning import TrainSpecificSettings
 from dssl.training.data import TrainingData
 from dssl.training.device import resolve_device
 from dssl.training.fit import EpochCallback, Record, fit
-from dssl.training.views import InputScales, draw_views
+from dssl.training.views import InputScales, draw_views, n_rows, same_molecule
 
 
 def train_specific(
@@ -26,8 +27,12 @@ def train_specific(
     seed: int,
     checkpoint: Path | None = None,
     on_epoch: EpochCallback | None = None,
+    beta_nats: float = 0.0,
 ) -> tuple[SpecificModel, list[Record], Record]:
-    """Train the specific encoders of both modalities; the shared model is frozen and stays as it is.
+    """Train the specific encoders of both modalities.
+
+    The shared model is frozen and stays as it is, except with `settings.joint_alpha`, where it goes on training in the
+    same objective (`dssl.model.specific.joint_loss`) and is changed in place.
 
     Parameters
     ----------
@@ -42,6 +47,8 @@ def train_specific(
         Of everything random.
     checkpoint, on_epoch
         See `dssl.training.fit.fit`.
+    beta_nats : float
+        Weight of step 1's KL in joint training.
 
     Returns
     -------
@@ -52,7 +59,19 @@ def train_specific(
     dict
         Of the best epoch: loss (contrastive + lam * dependence), contrastive loss and dependence of each modality, and
         the participation ratio of each specific code (near 1 or 0: collapsed), `best_epoch`.
+
+    Raises
+    ------
+    ConfigError
+        If joint training is asked for with alpha not above lambda: the penalty would then pay for giving up what is
+        specific (the condition of RePercENT).
     """
+    alpha = settings.joint_alpha
+    if alpha is not None and alpha <= lam:
+        raise ConfigError(
+            f"train_specific.joint_alpha: expected more than every lambda, found {alpha:g} with lambda {lam:g}\n"
+            "Raise joint_alpha, or lower sweep.lam."
+        )
     device = resolve_device(settings.run)
     train, validation = data_train.to(device), data_validation.to(device)
     scales = InputScales.of(train)
@@ -62,17 +81,24 @@ def train_specific(
         torch.manual_seed(seed)
         model = SpecificModel(shared_model.input_sizes, shared_model.code_settings.size, settings)
     model.to(device)
+    trained = nn.ModuleDict({"specific": model})
+    if alpha is not None:
+        unfreeze(shared_model)
+        trained["shared"] = shared_model
 
     def loss_function(rows: Tensor, generator: Generator) -> Mapping[str, Tensor]:
         view_a, view_b = draw_views(train, rows, scales, settings.views, generator, n_views=2)
-        return specific_loss(model, shared_model, view_a, view_b, lam, generator)
+        same = same_molecule(train, rows, settings.views)
+        if alpha is not None:
+            return joint_loss(model, shared_model, view_a, view_b, lam, beta_nats, generator, same)
+        return specific_loss(model, shared_model, view_a, view_b, lam, generator, same)
 
     def validation_function() -> Record:
-        return validate_specific(model, shared_model, validation, scales, settings, lam, seed)
+        return validate_specific(model, shared_model, validation, scales, settings, lam, seed, beta_nats)
 
     result = fit(
-        model,
-        train.n_compounds,
+        trained,
+        n_rows(train, settings.views),
         loss_function,
         validation_function,
         settings.optimizer,
@@ -82,6 +108,7 @@ def train_specific(
         on_epoch,
         {"step": "train_specific", "settings": settings.model_dump(mode="json", exclude={"run"}), "lam": lam},
     )
+    freeze(shared_model)
     return model, result.history, {**result.metrics, "best_epoch": result.best_epoch}
 
 
@@ -93,17 +120,22 @@ def validate_specific(
     settings: TrainSpecificSettings,
     lam: float,
     seed: int,
+    beta_nats: float = 0.0,
 ) -> Record:
     """Terms of step 2 between two views of the validation compounds, the same views at every call; mean codes."""
     generator = torch.Generator(data.molecule.device).manual_seed(seed)
     compounds = torch.arange(data.n_compounds, device=data.molecule.device)
-    view_a, view_b = draw_views(data, compounds, scales, settings.views, generator, n_views=2)
-    terms = specific_loss(model, shared_model, view_a, view_b, lam, None)
+    views = settings.views.model_copy(update={"rows": "compounds"})
+    view_a, view_b = draw_views(data, compounds, scales, views, generator, n_views=2)
+    if settings.joint_alpha is None:
+        terms = specific_loss(model, shared_model, view_a, view_b, lam, None)
+    else:
+        terms = joint_loss(model, shared_model, view_a, view_b, lam, beta_nats, None)
     record = {name: float(value) for name, value in terms.items() if name != "critic"}
     record["contrastive"] = record[f"contrastive_{PHENOTYPE}"] + record[f"contrastive_{MOLECULE}"]
     # the critic's own loss is no part of what is compared between epochs
-    record["loss"] = record["contrastive"] + lam * sum(record[f"dependence_{modality}"] for modality in MODALITIES)
+    record["loss"] -= float(terms.get("critic", torch.zeros(())))
     for modality, inputs in ((PHENOTYPE, data.pooled), (MOLECULE, data.molecule)):
-        code = model.code(modality, inputs, shared_model.code(modality, inputs))
+        code = model.code(modality, inputs, model.shared_part(shared_model, modality, inputs))
         record[f"participation_ratio_{modality}"] = participation_ratio(code.cpu().numpy())
     return record

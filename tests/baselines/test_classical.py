@@ -1,93 +1,181 @@
+import logging
+
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.neighbors import KNeighborsRegressor
 
-from dssl.baselines.classical import (
-    ClassicalInputs,
-    fit_ridge_on_validation,
-    kernel_ridge,
-    nearest_neighbor,
-    random_vectors,
-)
-from dssl.errors import PairingError
-from dssl.evaluation.retrieval import retrieval_metrics
+from dssl.baselines.classical import fit_controls
+from dssl.baselines.trials import TRIALS
+from dssl.baselines.vectors import phenotype_vectors
+from dssl.errors import ConfigError, PairingError
+from dssl.settings.baselines import TrainBaselineSettings
 
-
-def problem(seed, n=40, t=25, k=4, noise=0.3):
-    """Molecules x, a Gaussian kernel on them, and profiles that depend on x; the first `t` are training compounds."""
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(n, 3))
-    profiles = np.tanh(x @ rng.normal(size=(3, k))) + noise * rng.normal(size=(n, k)) + 2
-    kernel = np.exp(-((x[:, None] - x[None]) ** 2).sum(-1) / 4)
-    return x, kernel, profiles, ClassicalInputs(kernel[:t, :t], kernel[:, :t], profiles[:t])
+DEFAULT = TrainBaselineSettings()
+TUNED = [method for method in DEFAULT.methods if method != "random"]
+REGULARISING = {"ridge": False, "neighbors": False, "components": True, "whitening": True, "tanimoto_weight": True}
 
 
-@settings(deadline=None, max_examples=30)
-@given(st.integers(0, 1000), st.sampled_from([1e-3, 0.1, 0.3, 1.0, 30.0]))
-def test_kernel_ridge_equals_sklearn(seed, ridge):
-    _, kernel, profiles, inputs = problem(seed)
-    mean = profiles[:25].mean(axis=0)
-    truth = KernelRidge(alpha=ridge, kernel="precomputed").fit(kernel[:25, :25], profiles[:25] - mean)
-    np.testing.assert_allclose(kernel_ridge(inputs, ridge), truth.predict(kernel[:, :25]) + mean, atol=1e-8)
+@pytest.fixture
+def controls(make_data):
+    return fit_controls(make_data(), DEFAULT)
 
 
-def test_kernel_ridge_does_not_depend_on_the_origin_of_the_profiles():
-    _, _, profiles, inputs = problem(1)
-    moved = ClassicalInputs(inputs.kernel_train, inputs.kernel_all, profiles[:25] + 50)
-    np.testing.assert_allclose(kernel_ridge(moved, 0.3), kernel_ridge(inputs, 0.3) + 50)
+def test_every_method_of_the_settings_exists():
+    assert set(TRIALS) == set(DEFAULT.methods)
 
 
-def test_nearest_neighbor_equals_sklearn_and_averages_ties():
-    x, _, profiles, inputs = problem(2)
-    truth = KNeighborsRegressor(1).fit(x[:25], profiles[:25]).predict(x)
-    np.testing.assert_allclose(nearest_neighbor(inputs), truth)
-    kernel = np.array([[1.0, 1.0, 0.2], [0.0, 0.0, 0.0], [0.1, 0.2, 0.3]])
-    tied = ClassicalInputs(np.eye(3), kernel, np.array([[2.0, 0.0], [4.0, 2.0], [0.0, 1.0]]))
-    np.testing.assert_allclose(nearest_neighbor(tied), [[3, 1], [2, 1], [0, 1]])
+def test_every_tuned_method_has_the_same_number_of_different_trials(controls):
+    tuning = controls.tuning
+    names = ["neighbors", "ridge", "whitening", "components", "tanimoto_weight"]
+    assert tuning["method"].drop_duplicates().tolist() == DEFAULT.methods
+    assert (tuning.groupby("method")["chosen"].sum() == 1).all()
+    counts = tuning["method"].value_counts()
+    assert {counts[method] for method in TUNED} == {9}
+    assert counts["random"] == 1
+    for method in TUNED:
+        tried = tuning.loc[tuning["method"] == method, names].dropna(axis=1, how="all")
+        assert tried.shape[1] == 2, method
+        assert not tried.isna().any(axis=None)
+        assert len(tried.drop_duplicates()) == 9
 
 
-def test_random_vectors_have_the_shape_and_are_reproducible():
-    inputs = problem(3)[3]
-    a, b = (random_vectors(inputs, np.random.default_rng(0)) for _ in range(2))
-    assert a.shape == (40, 4)
-    assert (a == b).all()
+def test_trials_that_regularise_most_come_first(controls):
+    """They win where validation compounds do not tell the difference."""
+    for method in TUNED:
+        tried = controls.tuning[controls.tuning["method"] == method].dropna(axis=1, how="all")
+        for name, rising in REGULARISING.items():
+            if name in tried:
+                values = tried[name].astype(float)
+                assert values.iloc[0] == (values.min() if rising else values.max()), (method, name)
 
 
-def test_ridge_is_chosen_by_validation_retrieval_and_test_rows_play_no_part():
-    _, _, profiles, inputs = problem(4, n=60, t=30)
-    validation = np.arange(30, 45)
-    ridges = [1e-8, 0.1, 1.0, 100.0]
-    found = fit_ridge_on_validation(inputs, validation, profiles[validation], ridges)
-    scores = []
-    for ridge in ridges:
-        predicted = kernel_ridge(inputs, ridge)[validation]
-        unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (profiles[validation], predicted)]
-        similarity = unit[0] @ unit[1].T
-        scores.append((retrieval_metrics(similarity)["mrr"] + retrieval_metrics(similarity.T)["mrr"]) / 2)
-    assert found.tried["ridge"].tolist() == ridges
-    assert found.tried["score"].tolist() == pytest.approx(scores)
-    assert found.ridge == ridges[int(np.argmax(scores))]
-    assert found.tried["chosen"].sum() == 1
-    np.testing.assert_allclose(found.vectors, kernel_ridge(inputs, found.ridge))
-    changed = ClassicalInputs(
-        inputs.kernel_train, np.where(np.arange(60)[:, None] < 45, inputs.kernel_all, 0), profiles[:30]
+def test_the_number_of_trials_must_be_the_same_for_all():
+    shorter = {"ridge": [1.0], "whitening": [0.5], "components": [5], "neighbors": [1], "tanimoto_weight": [0.5]}
+    assert TrainBaselineSettings(**shorter).ridge == [1.0]
+    with pytest.raises(ValueError, match="need the same number of different values; found 2, 3, 3, 3, 3"):
+        TrainBaselineSettings(ridge=[0.1, 1.0])
+    with pytest.raises(ValueError, match="found 2, 3, 3, 3, 3"):
+        TrainBaselineSettings(ridge=[0.1, 1.0, 1.0])
+
+
+def test_kernel_ridge_predicts_the_scaled_components_of_sklearn(make_data, controls):
+    """Both sides of the chosen trial together: sklearn's predictions, and the training profiles' own scores."""
+    data = make_data()
+    for method, kernel in (
+        ("kernel_ridge", data.kernels["tanimoto"]),
+        ("kernel_ridge_descriptors", data.kernels["gaussian"]),
+        ("kernel_ridge_both", (data.kernels["tanimoto"] + data.kernels["gaussian"]) / 2),
+    ):
+        chosen = controls.tuning[(controls.tuning["method"] == method) & controls.tuning["chosen"]].iloc[0]
+        raw = (data.profiles_train - data.profiles_train.mean(axis=0)) * data.divisor
+        _, singular, axes = np.linalg.svd(raw, full_matrices=False)
+        targets = raw @ axes.T / (singular / np.sqrt(len(raw))) ** chosen["whitening"]
+        model = KernelRidge(alpha=chosen["ridge"], kernel="precomputed").fit(kernel[data.train], targets)
+        truth, found = model.predict(kernel), controls.molecules[method]
+        # the sign of an axis is a convention, the same on both sides
+        np.testing.assert_allclose(found @ found.T, truth @ truth.T, rtol=1e-3, atol=1e-4)
+        profiles = phenotype_vectors(method, data.profiles_train, data.obs_train, controls.uns)
+        np.testing.assert_allclose(profiles @ found.T, targets @ truth.T, rtol=1e-3, atol=1e-3)
+
+
+def test_controls_that_know_molecules_retrieve_better_than_random(controls):
+    scores = controls.tuning[controls.tuning["chosen"]].set_index("method")["score"]
+    assert (scores[TUNED] > scores["random"] + 0.1).all()
+
+
+def test_predicted_cell_counts_follow_the_counts(make_data, controls):
+    data = make_data(noise=0.0)
+    counts = np.log(data.obs_validation["cell_count"])
+    angle = np.arccos(controls.molecules["cell_count"][data.validation, 0])
+    assert np.corrcoef(angle, counts)[0, 1] > 0.7
+
+
+def test_molecules_of_test_compounds_change_no_other_molecule(make_data):
+    """Poisoned inputs and kernels of the test rows leave the choice and all other vectors as they are."""
+    clean = make_data()
+    test = np.arange(55, 70)
+    poisoned = {name: kernel.copy() for name, kernel in clean.kernels.items()}
+    for kernel in poisoned.values():
+        kernel[test] = 1e6
+    inputs = clean.inputs.copy()
+    inputs[test] = -1e6
+    one, other = fit_controls(clean, DEFAULT), fit_controls(make_data(kernels=poisoned, inputs=inputs), DEFAULT)
+    pd.testing.assert_frame_equal(one.tuning, other.tuning)
+    for method, vectors in one.molecules.items():
+        np.testing.assert_array_equal(vectors[:55], other.molecules[method][:55])
+        if method != "random":
+            assert not np.allclose(vectors[test], other.molecules[method][test], rtol=1e-3), method
+
+
+def test_validation_compounds_choose_but_are_not_fitted(make_data):
+    """Other validation profiles change the choice; a trial's vectors stay what they were."""
+    single = {"ridge": [1.0], "whitening": [0.5], "components": [5], "neighbors": [3], "tanimoto_weight": [0.5]}
+    settings = TrainBaselineSettings(**single)
+    data = make_data()
+    shuffled = make_data(
+        profiles_validation=data.profiles_validation[::-1], obs_validation=data.obs_validation.iloc[::-1]
     )
-    assert fit_ridge_on_validation(changed, validation, profiles[validation], ridges).ridge == found.ridge
+    one, other = fit_controls(data, settings), fit_controls(shuffled, settings)
+    assert (one.tuning["score"] != other.tuning["score"]).any()
+    for method, vectors in one.molecules.items():
+        np.testing.assert_array_equal(vectors, other.molecules[method])
 
 
-def test_of_equally_good_ridges_the_largest_is_taken():
-    inputs = ClassicalInputs(np.eye(2), np.eye(2), np.array([[1.0, -1.0], [-1.0, 1.0]]))
-    assert fit_ridge_on_validation(inputs, np.array([0, 1]), inputs.phenotype_train, [0.1, 3.0, 1.0]).ridge == 3.0
+@pytest.mark.parametrize(
+    ("changed", "left_out", "reason"),
+    [
+        ({"obs_train": pd.DataFrame(index=range(40))}, {"cell_count"}, "no cell counts"),
+        ({"obs_train": pd.DataFrame({"cell_count": np.full(40, np.nan)})}, {"cell_count"}, "no cell counts"),
+        (
+            {"kernels": {}},
+            {"cell_count", "nearest_neighbor", "kernel_ridge", "kernel_ridge_descriptors", "kernel_ridge_both"},
+            "have no fingerprints",
+        ),
+    ],
+)
+def test_controls_that_a_screen_does_not_allow_are_left_out_with_a_reason(make_data, caplog, changed, left_out, reason):
+    with caplog.at_level(logging.WARNING):
+        found = fit_controls(make_data(**changed), DEFAULT)
+    assert set(found.uns["skipped"]) == left_out
+    assert set(found.molecules) == set(DEFAULT.methods) - left_out
+    assert reason in found.uns["skipped"]["cell_count"]
+    assert {record.args[0] for record in caplog.records} == left_out
 
 
-def test_wrong_inputs_are_errors():
-    with pytest.raises(PairingError, match=r"t = 3 training profiles; found \(2, 2\) and \(4, 3\)"):
-        ClassicalInputs(np.eye(2), np.zeros((4, 3)), np.zeros((3, 5)))
-    with pytest.raises(PairingError, match="NaN or infinite values in kernel_all"):
-        ClassicalInputs(np.eye(2), np.full((4, 2), np.nan), np.zeros((2, 5)))
-    inputs = problem(5)[3]
-    with pytest.raises(PairingError, match="found 0 profiles, 0 compounds"):
-        fit_ridge_on_validation(inputs, np.array([], dtype=int), np.zeros((0, 4)), [0.1])
+def test_descriptors_alone_allow_their_own_control(make_data):
+    kernels = {"gaussian": make_data().kernels["gaussian"]}
+    found = fit_controls(make_data(kernels=kernels), DEFAULT)
+    assert set(found.molecules) == {"random", "pls", "cca", "kernel_ridge_descriptors"}
+
+
+def test_a_screen_that_allows_none_of_the_controls_is_an_error(make_data):
+    settings = TrainBaselineSettings(methods=["kernel_ridge"])
+    with pytest.raises(ConfigError, match="none of its methods can be used .*kernel_ridge: .* no fingerprints"):
+        fit_controls(make_data(kernels={}), settings)
+
+
+def test_training_compounds_without_a_cell_count_are_left_out_of_its_fit(make_data):
+    settings = TrainBaselineSettings(methods=["cell_count"])
+    obs = make_data().obs_train.copy()
+    obs.iloc[[3, 7]] = np.nan
+    found = fit_controls(make_data(obs_train=obs), settings)
+    kept = np.setdiff1d(np.arange(40), [3, 7])
+    data = make_data()
+    fewer = make_data(
+        kernels={name: kernel[:, kept] for name, kernel in data.kernels.items()},
+        train=kept,
+        profiles_train=data.profiles_train[kept],
+        obs_train=data.obs_train.iloc[kept],
+    )
+    np.testing.assert_array_equal(found.molecules["cell_count"], fit_controls(fewer, settings).molecules["cell_count"])
+
+
+def test_shapes_that_do_not_fit_and_missing_values_are_errors(make_data):
+    kernels = make_data().kernels
+    with pytest.raises(PairingError, match=r"40 training and 15 validation .* tanimoto \(70, 39\), not \(70, 40\)"):
+        make_data(kernels={"tanimoto": kernels["tanimoto"][:, 1:]})
+    with pytest.raises(PairingError, match=r"profiles_validation \(14, 5\), not \(15, 5\)"):
+        make_data(profiles_validation=np.zeros((14, 5)))
+    with pytest.raises(PairingError, match="NaN or infinite values in gaussian"):
+        make_data(kernels={"gaussian": np.full((70, 40), np.nan)})

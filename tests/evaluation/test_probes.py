@@ -8,8 +8,8 @@ from sklearn.metrics import balanced_accuracy_score, r2_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from dssl.evaluation.discriminant import class_predictions, discriminate
-from dssl.evaluation.linear_probe import RIDGES, group_codes, nested_folds, shuffled_targets
-from dssl.evaluation.probes import PROBE_COLUMNS, _ridge_predictions, probe_classes, probe_numeric, probe_table
+from dssl.evaluation.linear_probe import RIDGES, group_codes, nested_folds, ridge_predictions, shuffled_targets
+from dssl.evaluation.probes import PROBE_COLUMNS, probe_classes, probe_numeric, probe_table
 from dssl.settings.evaluation import EvaluateDisentanglementSettings
 
 
@@ -24,12 +24,12 @@ def mean_eigenvalue(rows):
     return (np.linalg.svd(rows - rows.mean(0))[1] ** 2).mean()
 
 
-def test_ridge_predictions_equal_sklearn_with_nested_search():
+def testridge_predictions_equal_sklearn_with_nested_search():
     rng = np.random.default_rng(0)
     codes, compound, groups = planted(rng, 20)
     targets = np.column_stack([compound[:, 0] + rng.normal(size=60), rng.normal(size=60)])
     folds = nested_folds(codes, groups, np.random.default_rng(1))
-    found = _ridge_predictions(folds, targets)
+    found = ridge_predictions(folds, targets)
     for outer, inner in folds:
         assert not set(groups[outer.train]) & set(groups[outer.held_out])
         for column in range(2):
@@ -103,7 +103,7 @@ def test_numeric_score_is_the_out_of_fold_r2():
     target = compound[:, 0] + 0.5 * rng.normal(size=len(groups))
     found = probe_numeric(codes, target, groups, np.random.default_rng(6), 50)
     folds = nested_folds(codes, group_codes(groups), np.random.default_rng(6))
-    assert found.score == pytest.approx(r2_score(target, _ridge_predictions(folds, target[:, None])[:, 0]))
+    assert found.score == pytest.approx(r2_score(target, ridge_predictions(folds, target[:, None])[:, 0]))
     assert found.p_value == 1 / 51
     assert found.chance < 0.05 < 0.4 < found.score
     assert found.ci_low < found.score < found.ci_high

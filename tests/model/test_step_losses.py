@@ -1,16 +1,18 @@
 import math
+import sys
 
 import pytest
 import torch
 from torch.nn.functional import normalize
 
+from dssl.errors import ConfigError
 from dssl.keys import MODALITIES, MOLECULE, PHENOTYPE
 from dssl.model.bessel import bessel_ratio
 from dssl.model.contrastive import infonce
 from dssl.model.dependence import cross_covariance
 from dssl.model.encoders import Encoder
-from dssl.model.shared import SharedModel, shared_loss
-from dssl.model.specific import SpecificModel, freeze, specific_loss
+from dssl.model.shared import SharedModel, beta_scales, shared_loss
+from dssl.model.specific import SpecificModel, freeze, joint_loss, specific_loss
 from dssl.settings.learning import CodeSettings, ContrastiveSettings, EncoderSettings, TrainSpecificSettings
 
 SMALL = EncoderSettings(hidden_sizes=[16], dropout=0.2)
@@ -116,3 +118,123 @@ def test_freeze_takes_every_parameter_out_of_training() -> None:
     freeze(model)
     assert not model.training
     assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_encoders_transform_their_measurements_but_not_the_code_beside_them() -> None:
+    x = torch.tensor([[3.0, -4.0, 0.5], [0.0, 0.0, 7.0]])
+    for kind, expected in (
+        ("log1p", [[math.log(4), -math.log(5), 0.5], [0.0, 0.0, 7.0]]),
+        ("unit_length", [[0.6, -0.8, 0.5], [0.0, 0.0, 7.0]]),
+    ):
+        settings = EncoderSettings(hidden_sizes=[], input_transform=kind)
+        encoder = Encoder(3, 2, settings, n_extra=1)
+        plain = Encoder(3, 2, EncoderSettings(hidden_sizes=[]))
+        plain.load_state_dict(encoder.state_dict())
+        assert torch.allclose(encoder(x), plain(torch.tensor(expected)), atol=1e-6)
+
+
+class Own(torch.nn.Linear):
+    def __init__(self, input_size: int, output_size: int, settings: EncoderSettings) -> None:
+        super().__init__(input_size, output_size)
+
+
+def own_wide(input_size: int, output_size: int, settings: EncoderSettings) -> torch.nn.Module:
+    return torch.nn.Linear(input_size, output_size + 1)
+
+
+def own_function(input_size: int, output_size: int, settings: EncoderSettings) -> str:
+    return "no module"
+
+
+def test_own_encoders_are_imported(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "own_encoders", sys.modules[__name__])
+    model = shared_model(encoder=EncoderSettings(custom="own_encoders:Own"))
+    assert all(isinstance(model.encoders[name], Own) for name in MODALITIES)
+    assert model.code(PHENOTYPE, inputs()[PHENOTYPE]).shape == (12, 8)
+
+
+@pytest.mark.parametrize(
+    ("custom", "message"),
+    [
+        ("no_such_package:Encoder", "expected to import it.*ModuleNotFoundError"),
+        ("own_encoders:Missing", "AttributeError"),
+        ("own_encoders:own_function", "expected a torch.nn.Module, found str"),
+        ("own_encoders:own_wide", r"expected features \(2, 8\) of inputs \(2, 6\), found \(2, 9\)"),
+    ],
+)
+def test_own_encoders_that_do_not_fit_are_named(monkeypatch, custom: str, message: str) -> None:
+    monkeypatch.setitem(sys.modules, "own_encoders", sys.modules[__name__])
+    with pytest.raises(ConfigError, match=message):
+        shared_model(encoder=EncoderSettings(custom=custom))
+
+
+def test_released_kl_scale_weighs_the_mean_cosine() -> None:
+    model, x = shared_model().eval(), inputs()
+    terms = shared_loss(model, x[PHENOTYPE], x[MOLECULE], 2.5, None, kl_scale="released")
+    first, second = (normalize(model.encoders[name](x[name]), dim=1) for name in MODALITIES)
+    expected = infonce(first, second, ContrastiveSettings().temperature) - 2.5 * (first * second).sum(1).mean()
+    assert torch.allclose(terms["loss"], expected)
+
+
+def test_beta_on_both_scales_as_in_the_audit() -> None:
+    """At d = 100, kappa = 1000 the released code's beta = 1 is a KL weight of 0.00105."""
+    code = CodeSettings(size=100, kappa=1000.0)
+    assert beta_scales(1.0, code, "released")["beta_nats"] == pytest.approx(0.00105, abs=5e-6)
+    assert beta_scales(1.0, code, "nats")["beta_released_scale"] == pytest.approx(951.7, abs=0.05)
+    with pytest.raises(ConfigError, match="released is a scale of vmf codes, found distribution: gaussian"):
+        beta_scales(1.0, CodeSettings(distribution="gaussian"), "released")
+
+
+def test_penalty_against_both_shared_codes_is_the_mean_of_the_two() -> None:
+    x, shared = inputs(), {PHENOTYPE: torch.randn(12, 8), MOLECULE: torch.randn(12, 8)}
+    model = SpecificModel({PHENOTYPE: 6, MOLECULE: 5}, 8, TrainSpecificSettings(encoder=SMALL, penalized="both")).eval()
+    code = model.code(PHENOTYPE, x[PHENOTYPE], shared[PHENOTYPE])
+    expected = (cross_covariance(code, shared[PHENOTYPE]) + cross_covariance(code, shared[MOLECULE])) / 2
+    assert torch.allclose(model.dependence(PHENOTYPE, code, shared), expected)
+
+
+def test_step_2_on_features_contrasts_raw_concatenations() -> None:
+    shared = shared_model().eval()
+    freeze(shared)
+    settings = TrainSpecificSettings(
+        encoder=SMALL, code=CodeSettings(size=7), joint_of="features", dependence="frobenius"
+    )
+    model, a, b = SpecificModel(shared.input_sizes, 8, settings).eval(), inputs(seed=1), inputs(seed=2)
+    terms = specific_loss(model, shared, a, b, 0.5, None)
+    joint = []
+    for view in (a, b):
+        told = {name: shared.encoders[name](view[name]) for name in MODALITIES}
+        own = model.encoders[PHENOTYPE](torch.cat([view[PHENOTYPE], told[PHENOTYPE]], 1))
+        joint.append(normalize(torch.cat([own, told[MOLECULE]], 1), dim=1))
+    temperature = settings.contrastive.temperature
+    assert torch.allclose(terms[f"contrastive_{PHENOTYPE}"], infonce(*joint, temperature), atol=1e-6)
+
+
+def joint_setup() -> tuple[SharedModel, SpecificModel]:
+    shared = shared_model().eval()
+    settings = TrainSpecificSettings(encoder=SMALL, code=CodeSettings(size=7), joint_alpha=2.0)
+    return shared, SpecificModel(shared.input_sizes, 8, settings).eval()
+
+
+def test_joint_loss_is_step_1_plus_alpha_step_2_plus_the_penalty() -> None:
+    shared, model = joint_setup()
+    a, b = inputs(seed=1), inputs(seed=2)
+    terms = joint_loss(model, shared, a, b, 0.5, 0.01, None)
+    first, second = (
+        shared_loss(shared, a[PHENOTYPE], a[MOLECULE], 0.01, None),
+        specific_loss(model, shared, a, b, 0, None),
+    )
+    penalty = sum(terms[f"dependence_{name}"] for name in MODALITIES)
+    assert torch.allclose(terms["loss"], first["loss"] + 2 * second["loss"] + 0.5 * penalty)
+
+
+def test_penalty_of_joint_training_does_not_reach_the_shared_encoder() -> None:
+    shared, model = joint_setup()
+    a, b = inputs(seed=1), inputs(seed=2)
+    gradients = []
+    for lam in (0.0, 50.0):
+        shared.zero_grad()
+        joint_loss(model, shared, a, b, lam, 0.01, None)["loss"].backward()
+        gradients.append([parameter.grad.clone() for parameter in shared.encoders.parameters()])
+    assert all(torch.allclose(x, y, atol=1e-7) for x, y in zip(*gradients, strict=True))
+    assert all(float(x.abs().max()) > 0 for x in gradients[0])

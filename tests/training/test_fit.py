@@ -9,6 +9,7 @@ from torch import Generator, Tensor, nn
 
 from dssl.errors import ConfigError, IntegrityError, NonFiniteLossError
 from dssl.settings.learning import OptimizerSettings, RunSettings
+from dssl.training.checkpoint import FORMAT
 from dssl.training.device import resolve_device
 from dssl.training.fit import FitResult, fit
 from dssl.training.tensorfile import read_tensors, write_tensors
@@ -81,6 +82,47 @@ def test_best_weights_come_back_and_patience_stops() -> None:
     assert result.best_epoch == 3
     assert len(result.history) == 6
     assert all(torch.equal(value, seen[2][name]) for name, value in model.state_dict().items())
+
+
+def test_last_weights_are_kept_with_their_own_metrics(tmp_path: Path) -> None:
+    model, seen, path = regression(), [], tmp_path / "run.safetensors"
+    scripted = iter([3.0, 1.0, 2.0, 4.0, 5.0])
+
+    def validation() -> dict[str, float]:
+        seen.append({name: value.clone() for name, value in model.state_dict().items()})
+        return {"loss": next(scripted)}
+
+    def check(record: dict[str, float]) -> None:
+        if path.exists():  # the best weights are not carried along
+            assert not [name for name in read_tensors(path, CPU, FORMAT)[0] if name.startswith("best.")]
+
+    result = train(model, epochs=4, patience=None, keep="last", validation=validation, checkpoint=path, on_epoch=check)
+    assert result.best_epoch == 2
+    assert result.metrics == {"loss": 5.0}
+    assert all(torch.equal(value, seen[3][name]) for name, value in model.state_dict().items())
+    assert not torch.equal(seen[3]["0.weight"], seen[1]["0.weight"])
+
+
+def test_nothing_in_an_epoch_asks_for_a_value() -> None:
+    model, asked = regression(), []
+
+    class Watched(torch.Tensor):
+        """A tensor that notes when its value is asked for, which makes the program wait for a GPU."""
+
+        @classmethod
+        def __torch_function__(cls, function, types, args=(), kwargs=None):
+            if function.__name__ in ("item", "__bool__", "__float__", "tolist", "cpu", "numpy"):
+                asked.append(function.__name__)
+            return super().__torch_function__(function, types, args, kwargs or {})
+
+    def loss_function(rows: Tensor, generator: Generator) -> Mapping[str, Tensor]:
+        error = (model(INPUTS[rows]) - TARGETS[rows]).square().mean()
+        return {"loss": error.as_subclass(Watched), "error": error.as_subclass(Watched)}
+
+    settings = OptimizerSettings(batch_size=5, epochs=2, evaluate_every=5)
+    fit(model, 50, loss_function, lambda: {"loss": 1.0}, settings, RUN, 0)
+    # 20 steps of 2 terms: asked once an epoch, whether finite and what the means are
+    assert 2 <= len(asked) <= 8
 
 
 def test_same_seed_same_weights_and_the_callers_random_state_is_left_alone() -> None:

@@ -34,7 +34,33 @@ def test_cosine_agrees_with_torch_and_constant_is_constant() -> None:
     assert {learning_rate(step, 20, constant) for step in range(20)} == {0.3}
 
 
-@given(st.integers(1, 500), st.sampled_from(["one_cycle", "cosine", "constant"]))
+def test_cosine_by_epoch_agrees_with_torch_stepped_once_an_epoch() -> None:
+    settings, n_batches = OptimizerSettings(learning_rate=0.3, schedule="cosine_by_epoch", epochs=7), 5
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.3)
+    oracle = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 7)
+    for epoch in range(7):
+        rates = {learning_rate(epoch * n_batches + batch, 7 * n_batches, settings) for batch in range(n_batches)}
+        assert list(rates) == [pytest.approx(oracle.get_last_lr()[0], rel=1e-6)]
+        optimizer.step()
+        oracle.step()
+
+
+@pytest.mark.parametrize(("name", "oracle"), [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)])
+def test_optimizers_agree_with_their_plain_forms(name: str, oracle: type[torch.optim.Optimizer]) -> None:
+    ours, plain = nn.Linear(3, 2, bias=False), nn.Linear(3, 2, bias=False)
+    plain.load_state_dict(ours.state_dict())
+    settings = OptimizerSettings(name=name, weight_decay=0.3, learning_rate=0.05)
+    inputs = torch.arange(12.0).reshape(4, 3)
+    optimizers = make_optimizer(ours, settings), oracle(plain.parameters(), lr=0.05, weight_decay=0.3, foreach=False)
+    for _ in range(5):
+        for model, optimizer in zip((ours, plain), optimizers, strict=True):
+            optimizer.zero_grad()
+            model(inputs).square().sum().backward()
+            optimizer.step()
+    assert torch.allclose(ours.weight, plain.weight, rtol=1e-5)
+
+
+@given(st.integers(1, 500), st.sampled_from(["one_cycle", "cosine", "cosine_by_epoch", "constant"]))
 def test_rates_stay_between_zero_and_the_highest(n_steps: int, schedule: str) -> None:
     settings = OptimizerSettings(schedule=schedule)
     assert all(0 < learning_rate(step, n_steps, settings) <= settings.learning_rate for step in range(n_steps))

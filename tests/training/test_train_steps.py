@@ -235,3 +235,51 @@ def test_very_few_compounds_train(planted, small_shared, small_specific, n: int)
     shared, _, _ = train_shared(data, data, small_shared, 0.001, 0)
     _, history, _ = train_specific(shared, data, data, small_specific, 1.0, 0)
     assert len(history) == 3
+
+
+def test_joint_training_goes_on_with_the_shared_model_and_needs_alpha_above_lambda(
+    few, small_shared, small_specific
+) -> None:
+    train, validation = few
+    shared, _, _ = train_shared(train, validation, small_shared, 0.01, 0)
+    before = {name: value.clone() for name, value in shared.state_dict().items()}
+    settings = small_specific.model_copy(update={"joint_alpha": 1.0})
+    with pytest.raises(ConfigError, match="expected more than every lambda, found 1 with lambda 1"):
+        train_specific(shared, train, validation, settings, 1.0, 0)
+    assert all(torch.equal(value, before[name]) for name, value in shared.state_dict().items())
+    _, history, metrics = train_specific(shared, train, validation, settings, 0.5, 0, beta_nats=0.01)
+    moved = [name for name, value in shared.state_dict().items() if not torch.equal(value, before[name])]
+    assert {name.split(".")[0] for name in moved} == {"encoders"}
+    assert not any(parameter.requires_grad for parameter in shared.parameters())
+    assert metrics["loss"] == pytest.approx(
+        metrics["shared_contrastive"]
+        + 0.01 * metrics["shared_kl"]
+        + metrics["contrastive"]
+        + 0.5 * sum(metrics[f"dependence_{name}"] for name in (PHENOTYPE, MOLECULE)),
+        rel=1e-5,
+    )
+    assert "train_shared_kl" in history[0]
+
+
+@pytest.mark.parametrize("same_molecule", ["exclude", "positive", "negative"])
+def test_rows_of_wells_train(few, small_shared, small_specific, same_molecule: str) -> None:
+    train, validation = few
+    views = ViewSettings(rows="wells", replicates="distinct")
+    contrastive = small_shared.contrastive.model_copy(update={"same_molecule": same_molecule})
+    changes = {"views": views, "contrastive": contrastive}
+    shared, history, metrics = train_shared(train, validation, small_shared.model_copy(update=changes), 0.01, 0)
+    assert history[-1]["train_contrastive"] < history[0]["train_contrastive"]
+    assert metrics["beta_nats"] == 0.01
+    train_specific(shared, train, validation, small_specific.model_copy(update=changes), 0.5, 0)
+
+
+def test_codes_of_a_model_on_features_are_its_own(few, small_shared, small_specific) -> None:
+    train, validation = few
+    shared, _, _ = train_shared(train, validation, small_shared, 0.01, 0)
+    settings = small_specific.model_copy(update={"joint_of": "features", "dependence": "frobenius"})
+    model, _, _ = train_specific(shared, train, validation, settings, 0.5, 0)
+    x = train.molecule[:5]
+    codes = encode([(shared, model)], None, x.numpy())
+    raw = model.encoders[MOLECULE](torch.cat([x, shared.encoders[MOLECULE](x)], 1)).detach()
+    expected = torch.nn.functional.normalize(raw, dim=1).numpy()
+    assert np.allclose(codes.specific[MOLECULE], expected, atol=1e-6)

@@ -4,7 +4,15 @@ import torch
 
 from dssl.settings.learning import ViewSettings
 from dssl.training.data import TrainingData
-from dssl.training.views import InputScales, draw_replicates, draw_views, perturb
+from dssl.training.views import (
+    InputScales,
+    draw_replicates,
+    draw_views,
+    n_rows,
+    perturb,
+    released_augmentation,
+    same_molecule,
+)
 
 PLAIN = {"phenotype_noise": 0.0, "molecule_noise": 0.0, "phenotype_dropout": 0.0, "molecule_dropout": 0.0}
 
@@ -104,3 +112,68 @@ def test_same_seed_same_views(data: TrainingData) -> None:
     for modality in ("phenotype", "molecule"):
         assert torch.equal(first[modality], again[modality])
         assert not torch.equal(first[modality], other[modality])
+
+
+def well_of(view: torch.Tensor) -> torch.Tensor:
+    """Number of the well that an indicator profile belongs to."""
+    assert torch.equal(view.sum(1), torch.ones(len(view)))
+    return view.argmax(1)
+
+
+@pytest.mark.parametrize("rows", ["compounds", "wells"])
+def test_distinct_views_are_two_wells_of_one_compound(data: TrainingData, rows: str) -> None:
+    settings = ViewSettings(rows=rows, replicates="distinct", **PLAIN)
+    chosen = torch.arange(5 if rows == "compounds" else 15).repeat(400)
+    first, second = draw_views(data, chosen, InputScales.of(data), settings, generator(), n_views=2)
+    wells = well_of(first["phenotype"]), well_of(second["phenotype"])
+    compounds = data.well_compound[wells[0]]
+    assert torch.equal(compounds, data.well_compound[wells[1]])
+    assert torch.equal(first["molecule"], data.molecule[compounds])
+    # compound 0 has one well only
+    assert torch.equal(wells[0] == wells[1], compounds == 0)
+    pairs = torch.stack(wells, 1)[compounds == 4].unique(dim=0)
+    assert len(pairs) == 5 * 4
+
+
+def test_rows_of_wells_are_the_wells_with_their_compounds_molecules(data: TrainingData) -> None:
+    settings = ViewSettings(rows="wells", **PLAIN)
+    wells = torch.tensor([14, 0, 3, 4])
+    (view,) = draw_views(data, wells, InputScales.of(data), settings, generator())
+    assert torch.equal(view["phenotype"], data.phenotype[wells])
+    assert torch.equal(view["molecule"], data.molecule[data.well_compound[wells]])
+    assert n_rows(data, settings) == 15
+    assert n_rows(data, ViewSettings()) == 5
+
+
+def test_rows_of_one_molecule_are_known(data: TrainingData) -> None:
+    # wells 1 and 2 are of compound 1, wells 3 to 5 of compound 2
+    found = same_molecule(data, torch.tensor([1, 3, 2, 5]), ViewSettings(rows="wells"))
+    expected = [[1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1]]
+    assert torch.equal(found, torch.tensor(expected, dtype=torch.bool))
+    assert same_molecule(data, torch.tensor([1, 3]), ViewSettings()) is None
+
+
+def test_released_augmentation_is_noise_or_zeros_or_nothing() -> None:
+    inputs = torch.full((30_000, 20), 2.0)
+    found = released_augmentation(inputs, generator())
+    is_zero = found == 0
+    zeroed, untouched = is_zero.any(1), (found == 2).all(1)
+    noisy = ~zeroed & ~untouched
+    # a row that is to lose entries keeps all of them with probability .9^20
+    assert float(untouched.float().mean()) == pytest.approx(1 / 3 + 0.9**20 / 3, abs=0.01)
+    assert float(noisy.float().mean()) == pytest.approx(1 / 3, abs=0.01)
+    assert float(is_zero[zeroed].float().mean()) == pytest.approx(0.1 / (1 - 0.9**20), abs=0.005)
+    assert float((found[noisy] - 2).std()) == pytest.approx(0.01, rel=0.02)
+    assert torch.equal(found[zeroed][~is_zero[zeroed]].unique(), torch.tensor([2.0]))
+
+
+def test_released_views_are_nested(data: TrainingData) -> None:
+    """What the first view lost, the second has not."""
+    settings = ViewSettings(replicates="mean", augmentation="released")
+    wide = TrainingData.from_arrays(np.full((200, 50), 2.0), np.arange(200), np.full((200, 50), 3.0))
+    first, second = draw_views(wide, torch.arange(200), InputScales.of(wide), settings, generator(), n_views=2)
+    for modality in ("phenotype", "molecule"):
+        lost = first[modality] == 0
+        assert bool(lost.any())
+        # of what is zero it stays zero, or noise of 0.01 is added to it
+        assert float(second[modality][lost].abs().max()) < 0.06

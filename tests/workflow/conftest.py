@@ -37,6 +37,7 @@ TINY: dict[str, Any] = {
     "sweep": {"beta": [0.001], "lam": [1.0], "seed": [0]},
     "train_shared": {"optimizer": {"epochs": 3}, "run": {"device": "cpu"}},
     "train_specific": {"optimizer": {"epochs": 3}, "run": {"device": "cpu"}},
+    "train_learned_baseline": {"methods": ["infonce"], "trials": 1},
     "evaluate_retrieval": {"n_bootstrap": 100, "n_permutations": 100},
     "evaluate_disentanglement": {"probe_columns": ["mechanism", "plate"], "n_permutations": 100},
 }

@@ -4,8 +4,21 @@ from snakemake.exceptions import WorkflowError
 
 from dssl import __version__ as VERSION
 from dssl.errors import DsslError
-from dssl.plan import folds, locate, molecule_table, plate_tables, step_folder, wildcard
+from dssl.plan import (
+    folds,
+    locate,
+    molecule_table,
+    n_trials,
+    plate_tables,
+    step_folder,
+    wildcard,
+)
 from dssl.settings.screen import parse_screen
+
+# no part of the screen: which synthetic study `snakemake study` runs
+STUDY_FILE = config.pop(
+    "study", str(Path(workflow.basedir).parent / "config/study.yaml")
+)
 
 try:
     SCREEN = parse_screen(config, "the screen's configuration")

@@ -1,32 +1,6 @@
 """Held-out retrieval beside its controls, and what each code knows."""
 
 
-rule train_baseline:
-    input:
-        pairs=rules.pair_and_split.output.pairs,
-        inputs=rules.fit_preprocessing.output.inputs,
-    output:
-        molecules=f"{OUT}/train_baseline/fold~{{fold}}/molecules.h5ad",
-        tuning=f"{OUT}/train_baseline/fold~{{fold}}/tuning.tsv",
-        provenance=f"{OUT}/train_baseline/fold~{{fold}}/provenance.json",
-    log:
-        f"logs/{SCREEN.screen}/train_baseline/fold~{{fold}}.log",
-    benchmark:
-        f"logs/{SCREEN.screen}/train_baseline/fold~{{fold}}.benchmark.tsv"
-    conda:
-        "../../environment.yml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
-    params:
-        settings=section("train_baseline"),
-        version=VERSION,
-    shell:
-        "dssl train_baseline --settings {params.settings:q} --pairs {input.pairs} "
-        "--inputs {input.inputs} --molecules {output.molecules} --tuning {output.tuning} "
-        "--provenance {output.provenance} 2> {log}"
-
-
 rule evaluate_retrieval:
     input:
         inputs=rules.fit_preprocessing.output.inputs,
@@ -35,6 +9,11 @@ rule evaluate_retrieval:
         compounds=rules.embed.output.compounds,
         molecules=rules.embed.output.molecules,
         baselines=rules.train_baseline.output.molecules,
+        learned=expand(
+            rules.select_learned_baseline.output.codes,
+            method=LEARNED,
+            allow_missing=True,
+        ),
     output:
         queries=f"{OUT}/evaluate_retrieval/fold~{{fold}}/queries.parquet",
         permutations=f"{OUT}/evaluate_retrieval/fold~{{fold}}/permutations.parquet",
@@ -50,12 +29,13 @@ rule evaluate_retrieval:
         runtime=60,
     params:
         settings=section("evaluate_retrieval"),
+        learned=lambda wildcards, input: option("--learned", input.learned),
         version=VERSION,
     shell:
         "dssl evaluate_retrieval --settings {params.settings:q} --inputs {input.inputs} "
         "--wells {input.wells} --treatments {input.treatments} --compounds {input.compounds} "
-        "--molecules {input.molecules} --baselines {input.baselines} --fold {wildcards.fold} "
-        "--queries {output.queries} --permutations {output.permutations} "
+        "--molecules {input.molecules} --baselines {input.baselines} {params.learned} "
+        "--fold {wildcards.fold} --queries {output.queries} --permutations {output.permutations} "
         "--provenance {output.provenance} 2> {log}"
 
 
@@ -64,10 +44,16 @@ rule evaluate_disentanglement:
         pairs=rules.pair_and_split.output.pairs,
         state=rules.fit_preprocessing.output.state,
         models=rules.select_model.output.selected_models,
+        sweep_models=expand(
+            rules.train_shared.output.model, beta=BETAS, seed=SEEDS, allow_missing=True
+        ),
         tables=[table for table in (PROBE_WELLS, PROBE_COMPOUNDS) if table],
     output:
         probes=f"{OUT}/evaluate_disentanglement/fold~{{fold}}/probes.tsv",
         dependence=f"{OUT}/evaluate_disentanglement/fold~{{fold}}/dependence.tsv",
+        information=f"{OUT}/evaluate_disentanglement/fold~{{fold}}/information.tsv",
+        attribution=f"{OUT}/evaluate_disentanglement/fold~{{fold}}/attribution.tsv",
+        leakage=f"{OUT}/evaluate_disentanglement/fold~{{fold}}/leakage.tsv",
         provenance=f"{OUT}/evaluate_disentanglement/fold~{{fold}}/provenance.json",
     log:
         f"logs/{SCREEN.screen}/evaluate_disentanglement/fold~{{fold}}.log",
@@ -84,8 +70,10 @@ rule evaluate_disentanglement:
         version=VERSION,
     shell:
         "dssl evaluate_disentanglement --settings {params.settings:q} --pairs {input.pairs} "
-        "--state {input.state} --models {input.models} {params.tables} "
-        "--fold {wildcards.fold} --probes {output.probes} --dependence {output.dependence} "
+        "--state {input.state} --models {input.models} --sweep-models {input.sweep_models} "
+        "{params.tables} --fold {wildcards.fold} --probes {output.probes} "
+        "--dependence {output.dependence} --information {output.information} "
+        "--attribution {output.attribution} --leakage {output.leakage} "
         "--provenance {output.provenance} 2> {log}"
 
 
@@ -99,11 +87,23 @@ rule summarize_folds:
         dependence=expand(
             rules.evaluate_disentanglement.output.dependence, fold=TEST_FOLDS
         ),
+        information=expand(
+            rules.evaluate_disentanglement.output.information, fold=TEST_FOLDS
+        ),
+        attribution=expand(
+            rules.evaluate_disentanglement.output.attribution, fold=TEST_FOLDS
+        ),
+        leakage=expand(rules.evaluate_disentanglement.output.leakage, fold=TEST_FOLDS),
     output:
         retrieval=f"{OUT}/summarize_folds/retrieval.tsv",
         comparisons=f"{OUT}/summarize_folds/comparisons.tsv",
         all_probes=f"{OUT}/summarize_folds/probes.tsv",
         all_dependence=f"{OUT}/summarize_folds/dependence.tsv",
+        all_information=f"{OUT}/summarize_folds/information.tsv",
+        information_curve=f"{OUT}/summarize_folds/information_curve.tsv",
+        all_attribution=f"{OUT}/summarize_folds/attribution.tsv",
+        attribution_groups=f"{OUT}/summarize_folds/attribution_groups.tsv",
+        all_leakage=f"{OUT}/summarize_folds/leakage.tsv",
         provenance=f"{OUT}/summarize_folds/provenance.json",
     log:
         f"logs/{SCREEN.screen}/summarize_folds.log",
@@ -120,6 +120,10 @@ rule summarize_folds:
     shell:
         "dssl summarize_folds --settings {params.settings:q} --queries {input.queries} "
         "--permutations {input.permutations} --probes {input.probes} "
-        "--dependence {input.dependence} --retrieval {output.retrieval} "
-        "--comparisons {output.comparisons} --all-probes {output.all_probes} "
-        "--all-dependence {output.all_dependence} --provenance {output.provenance} 2> {log}"
+        "--dependence {input.dependence} --information {input.information} "
+        "--attribution {input.attribution} --leakage {input.leakage} "
+        "--retrieval {output.retrieval} --comparisons {output.comparisons} "
+        "--all-probes {output.all_probes} --all-dependence {output.all_dependence} "
+        "--all-information {output.all_information} --information-curve {output.information_curve} "
+        "--all-attribution {output.all_attribution} --attribution-groups {output.attribution_groups} "
+        "--all-leakage {output.all_leakage} --provenance {output.provenance} 2> {log}"

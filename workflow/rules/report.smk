@@ -28,6 +28,9 @@ rule report:
         comparisons=rules.summarize_folds.output.comparisons,
         probes=rules.summarize_folds.output.all_probes,
         dependence=rules.summarize_folds.output.all_dependence,
+        information=rules.summarize_folds.output.information_curve,
+        attribution=rules.summarize_folds.output.attribution_groups,
+        leakage=rules.summarize_folds.output.all_leakage,
         map_compounds=expand(rules.embed.output.compounds, fold=HANDOVER_FOLD),
         map_molecules=expand(rules.embed.output.molecules, fold=HANDOVER_FOLD),
         example_compounds=expand(rules.embed.output.compounds, fold=TEST_FOLDS[0]),
@@ -61,7 +64,9 @@ rule report:
         "--candidates {input.candidates} --selected {input.selected} "
         "--shared-histories {input.shared_histories} --specific-histories {input.specific_histories} "
         "--retrieval {input.retrieval} --comparisons {input.comparisons} --probes {input.probes} "
-        "--dependence {input.dependence} --map-compounds {input.map_compounds} "
+        "--dependence {input.dependence} --information {input.information} "
+        "--attribution {input.attribution} --leakage {input.leakage} "
+        "--map-compounds {input.map_compounds} "
         "--map-molecules {input.map_molecules} --example-compounds {input.example_compounds} "
         "--example-molecules {input.example_molecules} --html {output.html} "
         "--provenance {output.provenance} 2> {log}"
@@ -92,6 +97,16 @@ RECORDS = [
     *expand(rules.select_model.output.provenance, fold=FOLDS),
     *expand(rules.embed.output.provenance, fold=FOLDS),
     *expand(rules.train_baseline.output.provenance, fold=TEST_FOLDS),
+    *expand(
+        rules.train_learned_baseline.output.provenance,
+        method=LEARNED,
+        fold=TEST_FOLDS,
+        trial=TRIALS,
+        seed=SEEDS,
+    ),
+    *expand(
+        rules.select_learned_baseline.output.provenance, method=LEARNED, fold=TEST_FOLDS
+    ),
     *expand(rules.evaluate_retrieval.output.provenance, fold=TEST_FOLDS),
     *expand(rules.evaluate_disentanglement.output.provenance, fold=TEST_FOLDS),
     rules.summarize_folds.output.provenance,

@@ -1,0 +1,138 @@
+"""Settings of the paper's synthetic study (`snakemake study`)."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from dssl.errors import ConfigError
+from dssl.settings.base import Settings, explain
+from dssl.settings.learning import TrainSharedSettings, TrainSpecificSettings
+
+Baseline = Literal[
+    "infonce",
+    "joint_opt",
+    "joint_opt_as_released",
+    "focal",
+    "focal_as_released",
+    "dmvae",
+    "dmvae_as_released",
+]
+
+
+StudyPreset = Literal["default", "paper", "released", "closed_form"]
+# many pairs and, without noise, correlations of one: hardly any ridge is needed
+CLOSED_FORM: dict[str, Any] = {
+    "solver": "gaussian",
+    "code": {"distribution": "gaussian", "size": 100},
+}
+CLOSED_FORM_RIDGE = {"gaussian": {"ridge": [1e-6, 1e-4, 1e-2]}}
+
+
+class StudySettings(Settings):
+    """One synthetic study: its data, what is trained on them, and over which values."""
+
+    study: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name; results go to results/study/<study>/"
+    )
+    n_pairs: int = Field(20_000, ge=100, description="pairs; 70 % train, 10 % validate, 20 % test")
+    data_seed: int = Field(0, ge=0, description="seed of the data: mixing, factors, labels, noise")
+    noises: list[float] = Field([0.0], min_length=1, description="standard deviations of the noise on X and Y")
+    presets: list[StudyPreset] = Field(
+        ["released", "default", "closed_form"],
+        min_length=1,
+        description="presets of DisentangledSSL; closed_form: default with solver: gaussian, without overrides",
+    )
+    betas: list[float] = Field(
+        [0.0, 1.0, 10.0, 100.0],
+        min_length=1,
+        description="weights of the KL on the released code's scale, so that presets share an axis; presets in nats get "
+        "beta / (kappa A_d(kappa))",
+    )
+    lams: list[float] = Field([0.0, 0.1, 1.0, 10.0], min_length=1, description="weights of the dependence penalty")
+    specific_betas: list[float] = Field(
+        [1.0], min_length=1, description="the betas, out of `betas`, on which step 2 is trained"
+    )
+    seeds: list[int] = Field([0], min_length=1, description="seeds of training")
+    epochs_shared: int = Field(12, ge=1, description="epochs of step 1")
+    epochs_specific: int = Field(10, ge=1, description="epochs of step 2")
+    baselines: list[Baseline] = Field(
+        ["joint_opt", "joint_opt_as_released", "focal", "focal_as_released", "dmvae", "dmvae_as_released"],
+        description="learned baselines; `_as_released` ones with the encoders of the preset released, others of default",
+    )
+    baseline_trials: int = Field(4, ge=1, description="hyperparameter settings of every baseline")
+    context_components: int = Field(50, ge=1, description="components of PCA, PLS and CCA")
+    overrides_shared: dict[str, Any] = Field(
+        {}, description="keys of train_shared that the preset default has in this study"
+    )
+    overrides_specific: dict[str, Any] = Field(
+        {}, description="keys of train_specific that the preset default has in this study"
+    )
+    penalties: list[float] = Field(
+        [0.001, 0.01, 0.1, 1.0], min_length=1, description="C of the probes' logistic regression, chosen on validation"
+    )
+    cpu_threads: int = Field(1, ge=1, description="threads of one training job")
+    reference: str | None = Field(
+        None, description="JSON of another implementation's probe accuracies, for agreement.tsv; null: none"
+    )
+
+    def points(self, betas: list[float]) -> list[tuple[str, float]]:
+        """Presets and betas that are combined: all, but the closed form without a price has no solution."""
+        return [
+            (preset, beta) for preset in self.presets for beta in betas if not (preset == "closed_form" and beta == 0)
+        ]
+
+    def shared(self, preset: str) -> TrainSharedSettings:
+        """Settings of step 1 of a preset in this study."""
+        section = self._section(self.overrides_shared, preset, self.epochs_shared)
+        if preset == "closed_form":
+            section |= CLOSED_FORM_RIDGE
+        return TrainSharedSettings.model_validate(section)
+
+    def specific(self, preset: str) -> TrainSpecificSettings:
+        """Settings of step 2 of a preset in this study."""
+        section = self._section(self.overrides_specific, preset, self.epochs_specific)
+        return TrainSpecificSettings.model_validate(section)
+
+    def baseline(self, method: str) -> TrainSharedSettings:
+        """Settings of a baseline: encoders and views of step 1, and the epochs of both steps together."""
+        preset = "released" if method.endswith("_as_released") else "default"
+        return TrainSharedSettings.model_validate(
+            self._section(self.overrides_shared, preset, self.epochs_shared + self.epochs_specific)
+        )
+
+    def _section(self, overrides: dict[str, Any], preset: str, epochs: int) -> dict[str, Any]:
+        given: dict[str, Any] = dict(overrides) if preset == "default" else {}
+        optimizer = {"patience": None, **given.get("optimizer", {}), "epochs": epochs, "evaluate_every": epochs}
+        run = {"device": "cpu", "cpu_threads": self.cpu_threads}
+        if preset == "closed_form":
+            return {**CLOSED_FORM, "optimizer": optimizer, "run": run}
+        return {**given, "preset": preset, "optimizer": optimizer, "run": run}
+
+
+def load_study(path: Path) -> StudySettings:
+    """Read and validate a study's YAML.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not YAML, or a key is unknown, missing or wrong; it names every such key.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file; name one: --config study=config/study.yaml") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+    try:
+        study = StudySettings.model_validate(content)
+        for preset in study.presets:
+            study.shared(preset)
+            study.specific(preset)
+    except ValidationError as error:
+        raise ConfigError(explain(error, str(path))) from None
+    missing = sorted(set(study.specific_betas) - set(study.betas))
+    if missing:
+        raise ConfigError(f"{path}: specific_betas holds {missing}, which betas lacks; add them to betas")
+    return study
