@@ -94,7 +94,7 @@ class Dmvae(PairModel):
         """Logarithms of variances that cannot overflow."""
         return log_variance.clamp(-LIMIT, LIMIT)
 
-    def loss(self, view_a: Inputs, view_b: Inputs, generator: Generator | None) -> Terms:
+    def loss(self, view_a: Inputs, view_b: Inputs, generator: Generator | None, same: Tensor | None = None) -> Terms:
         """Reconstruction, cross-reconstruction and KL, means over the rows, and their weighted sum."""
         experts = {m: self.experts(m, view_a[m]) for m in MODALITIES}
         joint = product_of_experts([experts[m][0] for m in MODALITIES], prior=True)

@@ -30,7 +30,7 @@ class DmvaeAsReleased(Dmvae):
         """As they are."""
         return log_variance
 
-    def loss(self, view_a: Inputs, view_b: Inputs, generator: Generator | None) -> Terms:
+    def loss(self, view_a: Inputs, view_b: Inputs, generator: Generator | None, same: Tensor | None = None) -> Terms:
         """Reconstruction, cross-reconstruction, both KLs, and their weighted sum."""
         experts = {m: self.experts(m, view_a[m]) for m in MODALITIES}
         joint = product_of_experts([experts[m][0] for m in MODALITIES], prior=False)

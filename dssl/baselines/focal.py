@@ -34,7 +34,7 @@ class Focal(ConditionalEncoders):
         super().__init__(input_sizes, settings, hyperparameters)
         self.contrast, self.specific_contrast = Contrast(settings.contrastive), Contrast(settings.contrastive)
 
-    def loss(self, view_a: Inputs, view_b: Inputs, generator: Generator | None) -> Terms:
+    def loss(self, view_a: Inputs, view_b: Inputs, generator: Generator | None, same: Tensor | None = None) -> Terms:
         """Shared, specific and orthogonality terms, and their weighted sum; nothing is drawn."""
         views = [
             {modality: self._unit(modality, view[modality]) for modality in MODALITIES} for view in (view_a, view_b)
@@ -42,10 +42,10 @@ class Focal(ConditionalEncoders):
         shared, orthogonality = [], []
         for inputs, view in zip((view_a, view_b), views, strict=True):
             (shared_1, specific_1), (shared_2, specific_2) = view[PHENOTYPE], view[MOLECULE]
-            shared.append(self.contrast(shared_1, shared_2, inputs[PHENOTYPE]))
+            shared.append(self.contrast(shared_1, shared_2, inputs[PHENOTYPE], same))
             pairs = ((specific_1, shared_1), (specific_2, shared_2), (specific_1, specific_2))
             orthogonality += [self.orthogonality(*pair) for pair in pairs]
-        specific = [self.specific_contrast(views[0][m][1], views[1][m][1], view_a[m]) for m in MODALITIES]
+        specific = [self.specific_contrast(views[0][m][1], views[1][m][1], view_a[m], same) for m in MODALITIES]
         terms = {"shared": torch.stack(shared).sum(), "specific": torch.stack(specific).sum()}
         terms["orthogonality"] = torch.stack(orthogonality).sum()
         a, lam = self.hyperparameters["a"], self.hyperparameters["lam"]

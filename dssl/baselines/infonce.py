@@ -31,9 +31,9 @@ class InfoNce(PairModel):
         sizes = input_sizes[PHENOTYPE], input_sizes[MOLECULE]
         self.shared = SharedModel(*sizes, settings.encoder, settings.code, contrastive)
 
-    def loss(self, view_a: Inputs, view_b: Inputs, generator: Generator | None) -> Terms:
+    def loss(self, view_a: Inputs, view_b: Inputs, generator: Generator | None, same: Tensor | None = None) -> Terms:
         """See `shared_loss`."""
-        return shared_loss(self.shared, view_a[PHENOTYPE], view_a[MOLECULE], 0.0, generator)
+        return shared_loss(self.shared, view_a[PHENOTYPE], view_a[MOLECULE], 0.0, generator, same)
 
     def codes(self, modality: str, inputs: Tensor) -> Codes:
         """Mean directions of the shared code."""

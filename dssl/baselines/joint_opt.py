@@ -42,10 +42,10 @@ class JointOpt(PairModel):
         second = TrainSpecificSettings(encoder=encoder, code=code, contrastive=contrastive, joint_alpha=a)
         self.specific = SpecificModel(input_sizes, code.size, second)
 
-    def loss(self, view_a: Inputs, view_b: Inputs, generator: Generator | None) -> Terms:
+    def loss(self, view_a: Inputs, view_b: Inputs, generator: Generator | None, same: Tensor | None = None) -> Terms:
         """See `joint_loss`."""
         lam, beta = self.hyperparameters["lam"], self.hyperparameters["beta"]
-        return joint_loss(self.specific, self.shared, view_a, view_b, lam, beta, generator)
+        return joint_loss(self.specific, self.shared, view_a, view_b, lam, beta, generator, same)
 
     def codes(self, modality: str, inputs: Tensor) -> Codes:
         """Mean directions of both codes."""
@@ -73,7 +73,7 @@ class JointOptAsReleased(ConditionalEncoders):
         super().__init__(input_sizes, settings, hyperparameters)
         self.contrast = Contrast(settings.contrastive)
 
-    def loss(self, view_a: Inputs, view_b: Inputs, generator: Generator | None) -> Terms:
+    def loss(self, view_a: Inputs, view_b: Inputs, generator: Generator | None, same: Tensor | None = None) -> Terms:
         """Shared, specific and dependence terms, and their weighted sum."""
         views = [
             {modality: self.codes(modality, view[modality]) for modality in MODALITIES} for view in (view_a, view_b)
@@ -81,12 +81,12 @@ class JointOptAsReleased(ConditionalEncoders):
         shared, dependence = [], []
         for view in views:
             first, second = (self._drawn(view[modality][0], generator) for modality in MODALITIES)
-            shared.append(self.contrast(first, second) / 2)
+            shared.append(self.contrast(first, second, same=same) / 2)
             dependence += [frobenius(view[modality][1], view[modality][0]) / 2 for modality in MODALITIES]
         specific = []
         for modality in MODALITIES:
             parts = [torch.cat([view[modality][1], view[OTHER[modality]][0]], dim=1) for view in views]
-            specific.append(self.contrast(*(functional.normalize(part, dim=1) for part in parts)))
+            specific.append(self.contrast(*(functional.normalize(part, dim=1) for part in parts), same=same))
         terms = {"shared": torch.stack(shared).sum(), "specific": torch.stack(specific).sum()}
         terms["dependence"] = torch.stack(dependence).sum()
         a, lam = self.hyperparameters["a"], self.hyperparameters["lam"]

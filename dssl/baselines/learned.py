@@ -27,7 +27,7 @@ from dssl.training.data import TrainingData
 from dssl.training.device import resolve_device
 from dssl.training.fit import EpochCallback, Record, fit
 from dssl.training.metrics import shared_code_metrics
-from dssl.training.views import InputScales, draw_views
+from dssl.training.views import InputScales, draw_views, n_rows, same_molecule
 
 METHODS: dict[str, type[PairModel]] = {
     "infonce": InfoNce,
@@ -114,12 +114,12 @@ def train_learned(
 
     def loss_function(rows: Tensor, generator: Generator) -> Mapping[str, Tensor]:
         drawn = draw_views(train, rows, scales, views, generator, n_views=model.n_views)
-        return model.loss(drawn[0], drawn[-1], generator)
+        return model.loss(drawn[0], drawn[-1], generator, same_molecule(train, rows, views))
 
     identity = {"method": method, "hyperparameters": dict(hyperparameters)}
     result = fit(
         model,
-        train.n_compounds,
+        n_rows(train, views),
         loss_function,
         lambda: validate_learned(model, validation, scales, views, seed),
         settings.optimizer,
@@ -144,7 +144,8 @@ def validate_learned(
     drawn = [plain]
     if model.n_views > 1:
         compounds = torch.arange(data.n_compounds, device=data.molecule.device)
-        drawn = draw_views(data, compounds, scales, views, generator, n_views=model.n_views)
+        of_compounds = views.model_copy(update={"rows": "compounds"})
+        drawn = draw_views(data, compounds, scales, of_compounds, generator, n_views=model.n_views)
     terms = model.loss(drawn[0], drawn[-1], generator if model.validates_with_draws else None)
     record: Record = {name: float(value) for name, value in terms.items()}
     if not math.isfinite(record["loss"]):

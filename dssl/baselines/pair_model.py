@@ -65,7 +65,7 @@ class PairModel(nn.Module, ABC):
         self.hyperparameters = {**self.defaults, **hyperparameters}
 
     @abstractmethod
-    def loss(self, view_a: Inputs, view_b: Inputs, generator: Generator | None) -> Terms:
+    def loss(self, view_a: Inputs, view_b: Inputs, generator: Generator | None, same: Tensor | None = None) -> Terms:
         """Terms of the loss, of which "loss" is minimised.
 
         Parameters
@@ -74,6 +74,8 @@ class PairModel(nn.Module, ABC):
             Two views of the same n compounds; the same one twice where `n_views` is 1.
         generator : Generator or None
             For the draws of the codes; None takes their means instead.
+        same : Tensor of bool, (n, n), optional
+            Rows that show one molecule; None where every row shows another.
         """
 
     @abstractmethod

@@ -26,9 +26,9 @@ def infonce_lower_bound(draws: NDArray[Any], other_means: NDArray[Any], temperat
     """InfoNCE lower bound on I(Z;X2): log n - loss, at most log n (van den Oord et al. 2018; Poole et al., ICML 2019).
 
     With s_ij = -|z_i - m_j|^2 / (2 temperature), the log density of z_i around the other modality's code of pair j:
-    log n + (1/2n) sum_i [2 s_ii - log sum_j e^{s_ij} - log sum_j e^{s_ji}]. It holds for every critic s that was not
-    fitted on these pairs, and in expectation over pairs, so a sample's value may lie above it by chance. Both
-    directions are bounds, and so is their mean. The mean over the draws is taken.
+    log n + (1/n) sum_i [s_ii - log sum_j e^{s_ij}]. It holds for every critic s that was not fitted on these pairs, and
+    in expectation over pairs, so a sample's value may lie above it by chance. The softmax is over the other modality's
+    codes, in which what s lacks of the optimal critic, a function of z_i alone, cancels. The mean over the draws is taken.
 
     Parameters
     ----------
@@ -144,12 +144,12 @@ def _squared_distances(drawn: Floats, means: NDArray[Any]) -> Floats:
 def _gains(drawn: Floats, means: NDArray[Any], temperature: float) -> Floats:
     """What each pair adds to the bound."""
     scores = -_squared_distances(drawn, means) / (2 * temperature)
-    return np.asarray(np.diagonal(scores) - (_log_mean_exp(scores, 1) + _log_mean_exp(scores, 0)) / 2)
+    return np.asarray(np.diagonal(scores) - _log_mean_exp(scores))
 
 
-def _log_mean_exp(scores: Floats, axis: int) -> Floats:
-    highest = scores.max(axis=axis, keepdims=True)
-    return np.asarray(highest.squeeze(axis) + np.log(np.exp(scores - highest).mean(axis=axis)))
+def _log_mean_exp(scores: Floats) -> Floats:
+    highest = scores.max(axis=1, keepdims=True)
+    return np.asarray(highest.squeeze(1) + np.log(np.exp(scores - highest).mean(axis=1)))
 
 
 def _mean(values: Floats) -> Bound:

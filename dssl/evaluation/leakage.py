@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dssl import keys
-from dssl.evaluation.libraries import WHOLE
+from dssl.evaluation.libraries import WHOLE, Pairings
 from dssl.evaluation.linear_probe import RIDGES, decompose
 from dssl.evaluation.ranks import MRR, Floats
 from dssl.evaluation.retrieval import evaluate_embedding
@@ -62,6 +62,7 @@ def leakage_table(
         LEAKAGE_COLUMNS: mean reciprocal rank with its bootstrap interval, chance and permutation p-value.
     """
     obs = pd.DataFrame({keys.COMPOUND_ID: test_ids}, index=pd.Index(test_ids, dtype=object))
+    pairings = Pairings(n_permutations, rng)
     lines = []
     for kind, of_role in codes.items():
         test = of_role[keys.TEST]
@@ -74,8 +75,7 @@ def leakage_table(
                 "compound",
                 method=alignment,
                 fold=fold,
-                n_permutations=n_permutations,
-                rng=rng,
+                pairings=pairings,
                 libraries=(WHOLE,),
             )
             table = summarize(scores.queries, scores.null, N_BOOTSTRAP, rng)

@@ -76,6 +76,29 @@ def permuted_pairings(
     return _swapped(n_permutations, candidate, rng)
 
 
+class Pairings:
+    """Permuted pairings, drawn once for each set of libraries, so that all methods are held against the same ones.
+
+    Parameters
+    ----------
+    n_permutations : int
+        Pairings of each set.
+    rng : Generator
+        Draws them.
+    """
+
+    def __init__(self, n_permutations: int, rng: np.random.Generator) -> None:
+        self.n_permutations, self._rng = n_permutations, rng
+        self._drawn: dict[tuple[int, bytes | None], NDArray[np.int64]] = {}
+
+    def of(self, n_compounds: int, candidate: Mask | None) -> NDArray[np.int64]:
+        """The pairings of these libraries: (n_permutations, n_compounds); see `permuted_pairings`."""
+        libraries = n_compounds, None if candidate is None else candidate.tobytes()
+        if libraries not in self._drawn:
+            self._drawn[libraries] = permuted_pairings(self.n_permutations, n_compounds, candidate, self._rng)
+        return self._drawn[libraries]
+
+
 def is_closed(library: Mask, candidate: Mask) -> bool:
     """Whether compounds that are candidates for each other, over any number of steps, have the same library."""
     n_blocks, block = connected_components(candidate | candidate.T, directed=False)

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from dssl import keys
 from dssl.errors import PairingError, first_few
 from dssl.evaluation.candidates import candidate_counts, target_counts
-from dssl.evaluation.libraries import BATCH, LIBRARIES, WHOLE, as_sets, incidence, is_closed, permuted_pairings
+from dssl.evaluation.libraries import BATCH, LIBRARIES, WHOLE, Pairings, as_sets, incidence, is_closed
 from dssl.evaluation.ranks import (
     METRICS,
     Floats,
@@ -129,8 +129,7 @@ def evaluate_embedding(
     *,
     method: str,
     fold: str,
-    n_permutations: int,
-    rng: np.random.Generator,
+    pairings: Pairings,
     library_column: str = keys.BATCH,
     libraries: Sequence[str] = LIBRARIES,
 ) -> RetrievalScores:
@@ -150,10 +149,9 @@ def evaluate_embedding(
     molecule_ids : their compound_id, each once.
     level : "compound", "treatment" or "well"; copied into the tables.
     method, fold : copied into the tables.
-    n_permutations : permuted pairings of compounds within the library (see `permuted_pairings`). Each is scored
-        exactly, from the ranks of all items for every query, whatever their number: time grows with queries x items,
-        memory with permutations x compounds.
-    rng : draws them.
+    pairings : permuted pairings of compounds within the library, the same for all methods. Each is scored exactly, from
+        the ranks of all items for every query, whatever their number: time grows with queries x items, memory with
+        permutations x compounds.
     library_column : "batch" or "plate": the column of `phenotype_obs` that makes the small library.
     libraries : which libraries.
 
@@ -181,7 +179,7 @@ def evaluate_embedding(
     ):
         for library in libraries:
             labels = {"method": method, "fold": fold, "level": level, "direction": direction, "library": library}
-            scored, null = _score_side(query, item, ids, library, n_permutations, rng, labels)
+            scored, null = _score_side(query, item, ids, library, pairings, labels)
             queries.append(scored)
             nulls.append(null)
     return RetrievalScores(pd.concat(queries, ignore_index=True), pd.concat(nulls, ignore_index=True))
@@ -192,20 +190,19 @@ def _score_side(
     item: _Side,
     ids: NDArray[Any],
     library: str,
-    n_permutations: int,
-    rng: np.random.Generator,
+    pairings: Pairings,
     labels: dict[str, str],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     n = len(ids)
     candidate = _candidates(query, item, n, library)
-    pairings = permuted_pairings(n_permutations, n, candidate, rng)
+    drawn = pairings.of(n, candidate)
     own_library = None
     if candidate is not None and labels["direction"] == MOLECULE_TO_PHENOTYPE:
         # batches belong to profiles: a molecule that takes another's place is ranked in that one's library
         shared = (query.batches @ item.batches.T).toarray() > 0
         own_library = None if is_closed(shared, candidate) else shared
     n_queries = np.bincount(query.compound, minlength=n)
-    totals = np.zeros((n_permutations, len(METRICS)))
+    totals = np.zeros((len(drawn), len(METRICS)))
     scored = []
     for chunk, similarity, allowed in _chunks(query, item, library):
         compounds = query.compound[chunk]
@@ -220,9 +217,9 @@ def _score_side(
         for column, name in enumerate(METRICS):
             weighted = values[name] / n_queries[compounds][:, None]
             for line, compound in zip(weighted, compounds, strict=True):
-                totals[:, column] += line[pairings[:, compound]]
+                totals[:, column] += line[drawn[:, compound]]
     null = pd.DataFrame(totals / n, columns=list(METRICS))
-    first = {**labels, "permutation": np.arange(n_permutations), "n_compounds": n}
+    first = {**labels, "permutation": np.arange(len(drawn)), "n_compounds": n}
     return pd.concat(scored, ignore_index=True), pd.concat([pd.DataFrame(first), null], axis=1)
 
 

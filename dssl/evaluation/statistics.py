@@ -64,6 +64,8 @@ def summarize(
         Columns SUMMARY_COLUMNS; one row per group and metric.
     """
     chances = [f"chance_{name}" for name in METRICS]
+    setting = [name for name in SUMMARY_KEYS if name != "fold"]
+    permuted = None if null is None else dict(iter(null.groupby(setting, observed=True)))
     pieces = []
     for names, group in _with_all_folds(queries):
         compounds = group.groupby(UNIT, sort=True, observed=True)[[*METRICS, *chances, "library_size"]].mean()
@@ -80,7 +82,7 @@ def summarize(
                     "ci_low": low,
                     "ci_high": high,
                     "chance": compounds[chances].to_numpy(dtype=np.float64).mean(axis=0),
-                    "p_value": np.nan if null is None else _p_values(mean, null, head),
+                    "p_value": np.nan if permuted is None else _p_values(mean, permuted, head),
                     "n_queries": len(group),
                     "n_compounds": len(compounds),
                     "library_size": compounds["library_size"].mean(),
@@ -156,21 +158,20 @@ def _with_all_folds(queries: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], pd
         yield (method, ALL_FOLDS, *rest), group
 
 
-def _p_values(mean: Floats, null: pd.DataFrame, head: dict[str, str]) -> list[float]:
-    keep = np.ones(len(null), dtype=bool)
-    for name in SUMMARY_KEYS:
-        if not (name == "fold" and head["fold"] == ALL_FOLDS):
-            keep &= (null[name] == head[name]).to_numpy()
-    rows = null[keep]
+def _p_values(mean: Floats, permuted: dict[Any, pd.DataFrame], head: dict[str, str]) -> list[float]:
+    """P-values of one row of SUMMARY_KEYS; `permuted` holds the null of every method, level, direction and library."""
+    rows = permuted.get(tuple(value for name, value in head.items() if name != "fold"), pd.DataFrame())
+    if not rows.empty and head["fold"] != ALL_FOLDS:
+        rows = rows[rows["fold"] == head["fold"]]
     if rows.empty:
         raise PairingError(
             f"summarize: no permutations for {', '.join(map(str, head.values()))}\n"
             "Give the null tables of the same calls of evaluate_embedding as the queries."
         )
     sums = rows[list(METRICS)].mul(rows["n_compounds"], axis=0).groupby(rows["permutation"]).sum()
-    permuted = sums.div(rows.groupby("permutation")["n_compounds"].sum(), axis=0)
+    means = sums.div(rows.groupby("permutation")["n_compounds"].sum(), axis=0)
     return [
-        permutation_p_value(float(value), permuted[name].to_numpy(), name in LOWER_IS_BETTER)
+        permutation_p_value(float(value), means[name].to_numpy(), name in LOWER_IS_BETTER)
         for name, value in zip(METRICS, mean, strict=True)
     ]
 

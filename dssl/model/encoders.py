@@ -1,6 +1,8 @@
 """Encoders: from the inputs of one modality to the features of a code."""
 
 import importlib
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +11,13 @@ from torch.nn import functional
 from dssl.errors import ConfigError
 from dssl.settings.learning import EncoderSettings
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
+# in place where the backward pass does not need what is overwritten
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "gelu": nn.GELU,
+    "relu": partial(nn.ReLU, inplace=True),
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+}
 
 
 class Encoder(nn.Module):

@@ -57,8 +57,9 @@ class PowerSpherical:
 
             KL = kappa E[log(1 + t)] - kappa E[log(1 + t c + sqrt(1 - t^2) sqrt(1 - c^2) u)].
 
-        The second expectation is a product of two Gauss-Legendre rules on the quantiles of t and u; the error stays
-        within 1 % of the value for directions less than 150 degrees apart.
+        The second expectation is a product of two Gauss-Legendre rules on the quantiles of t and u. For kappa of 2 and
+        more and directions 6 to 150 degrees apart the error stays within 0.1 % of the value; below, where the pole of
+        the logarithm at -mu2 counts, it grows, to 2 % at kappa = 1 and beyond where kappa and the angle are small.
         """
         nodes, across, weights = (torch.from_numpy(part).to(self.mean) for part in _nodes(*self._shape))
         inner = (self.mean * other.mean).sum(1).clamp(-1 + SMALLEST_GAP, 1 - SMALLEST_GAP)[:, None]

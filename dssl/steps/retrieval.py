@@ -42,10 +42,11 @@ def score_fold(
     PairingError
         If the fold has no test compounds, or a learned baseline has no code of one of its rows.
     """
+    from dssl.evaluation.libraries import Pairings
     from dssl.evaluation.retrieval import evaluate_embedding
     from dssl.pairs.levels import origins
 
-    rng = np.random.default_rng(settings.seed)
+    pairings = Pairings(settings.n_permutations, np.random.default_rng(settings.seed))
     tested = (molecules.obs[keys.SPLIT].astype(str) == keys.TEST).to_numpy()
     ids = list(molecules.obs_names[tested])
     if not ids:
@@ -65,8 +66,7 @@ def score_fold(
                 level,
                 method=method,
                 fold=fold,
-                n_permutations=settings.n_permutations,
-                rng=rng,
+                pairings=pairings,
                 library_column=settings.library_of,
             )
             queries.append(scores.queries)

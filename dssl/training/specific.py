@@ -1,5 +1,6 @@
 """Training of step 2: the specific codes on a frozen shared model, or both codes in one objective."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from dssl.settings.learning import TrainSpecificSettings
 from dssl.training.data import TrainingData
 from dssl.training.device import resolve_device
 from dssl.training.fit import EpochCallback, Record, fit
+from dssl.training.metrics import shared_code_metrics
 from dssl.training.views import InputScales, draw_views, n_rows, same_molecule
 
 
@@ -37,7 +39,7 @@ def train_specific(
     Parameters
     ----------
     shared_model : SharedModel
-        Of step 1; frozen and moved to the device.
+        Of step 1; moved to the device, and frozen when it comes back.
     data_train, data_validation : TrainingData
         The inputs that the shared model was trained and validated on.
     settings : TrainSpecificSettings
@@ -58,7 +60,8 @@ def train_specific(
         One record per epoch.
     dict
         Of the best epoch: loss (contrastive + lam * dependence), contrastive loss and dependence of each modality, and
-        the participation ratio of each specific code (near 1 or 0: collapsed), `best_epoch`.
+        the participation ratio of each specific code (near 1 or 0: collapsed), `best_epoch`. With joint training also
+        step 1's terms and retrieval, as `shared_<name>`.
 
     Raises
     ------
@@ -106,7 +109,12 @@ def train_specific(
         seed,
         checkpoint,
         on_epoch,
-        {"step": "train_specific", "settings": settings.model_dump(mode="json", exclude={"run"}), "lam": lam},
+        {
+            "step": "train_specific",
+            "settings": settings.model_dump(mode="json", exclude={"run"}),
+            "lam": lam,
+            "beta_nats": beta_nats,
+        },
     )
     freeze(shared_model)
     return model, result.history, {**result.metrics, "best_epoch": result.best_epoch}
@@ -138,4 +146,7 @@ def validate_specific(
     for modality, inputs in ((PHENOTYPE, data.pooled), (MOLECULE, data.molecule)):
         code = model.code(modality, inputs, model.shared_part(shared_model, modality, inputs))
         record[f"participation_ratio_{modality}"] = participation_ratio(code.cpu().numpy())
+    if settings.joint_alpha is not None and math.isfinite(record["loss"]):
+        codes = shared_model.code(PHENOTYPE, data.pooled), shared_model.code(MOLECULE, data.molecule)
+        record |= {f"shared_{name}": value for name, value in shared_code_metrics(*codes).items()}
     return record

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dssl.evaluation.libraries import is_closed, permuted_pairings, shares_batch
+from dssl.evaluation.libraries import Pairings, is_closed, permuted_pairings, shares_batch
 
 batch_sets = st.lists(st.frozensets(st.sampled_from("abcd"), max_size=3), min_size=1, max_size=6)
 
@@ -59,3 +59,14 @@ def test_libraries_are_closed_when_they_do_not_overlap_in_part():
     for sets, closed in (("aab", True), ([{"a", "b"}, {"a", "b"}, {"c"}], True), ([{"a"}, {"a", "b"}, {"b"}], False)):
         shared = shares_batch(sets, sets)
         assert is_closed(shared, shared) is closed
+
+
+def test_pairings_are_drawn_once_for_each_set_of_libraries():
+    candidate = np.ones((6, 6), dtype=bool)
+    candidate[:3, 3:] = candidate[3:, :3] = False
+    pairings = Pairings(20, np.random.default_rng(0))
+    first, whole = pairings.of(6, candidate), pairings.of(6, None)
+    assert pairings.of(6, candidate.copy()) is first
+    assert pairings.of(6, None) is whole
+    assert (np.sort(first[:, :3], axis=1) == [0, 1, 2]).all()
+    assert not (np.sort(whole[:, :3], axis=1) == [0, 1, 2]).all()

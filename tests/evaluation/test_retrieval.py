@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dssl.errors import PairingError
 from dssl.evaluation.candidates import candidate_counts, target_counts
-from dssl.evaluation.libraries import LIBRARIES
+from dssl.evaluation.libraries import LIBRARIES, Pairings
 from dssl.evaluation.ranks import METRICS, chance, expected_metrics, tie_counts
 from dssl.evaluation.retrieval import DIRECTIONS, evaluate_embedding, retrieval_metrics, score_queries
 
@@ -21,10 +21,27 @@ def screen(rng, n_compounds=12, wells=(1, 4), d=6):
     return rng.normal(size=(len(obs), d)), obs, rng.normal(size=(n_compounds, d)), ids
 
 
-def evaluate(phenotype, obs, molecule, ids, n_permutations=20, seed=0, **more):
+class Fixed(Pairings):
+    """Pairings that are given, not drawn."""
+
+    def __init__(self, orders):
+        super().__init__(len(orders), np.random.default_rng())
+        self.orders = orders
+
+    def of(self, n_compounds, candidate):
+        return self.orders
+
+
+def evaluate(phenotype, obs, molecule, ids, n_permutations=20, seed=0, pairings=None, **more):
     labels = {"method": "m", "fold": "0"} | more
     return evaluate_embedding(
-        phenotype, obs, molecule, ids, "well", n_permutations=n_permutations, rng=np.random.default_rng(seed), **labels
+        phenotype,
+        obs,
+        molecule,
+        ids,
+        "well",
+        pairings=pairings or Pairings(n_permutations, np.random.default_rng(seed)),
+        **labels,
     )
 
 
@@ -130,20 +147,18 @@ def test_targets_equal_ranking_in_each_compounds_library(seed):
             assert values[:, c].tolist() == expected.tolist()
 
 
-def test_null_of_overlapping_batches_starts_at_the_observed_scores(monkeypatch):
+def test_null_of_overlapping_batches_starts_at_the_observed_scores():
     inputs = screen(np.random.default_rng(9))
-    monkeypatch.setattr("dssl.evaluation.retrieval.permuted_pairings", lambda *_: np.arange(12)[None])
-    found = evaluate(*inputs, n_permutations=1)
+    found = evaluate(*inputs, pairings=Fixed(np.arange(12)[None]))
     keys, names = ["direction", "library"], list(METRICS)
     observed = found.queries.groupby([*keys, "compound_id"])[names].mean().groupby(keys).mean()
     np.testing.assert_allclose(found.null.set_index(keys)[names].sort_index(), observed.sort_index(), atol=1e-12)
 
 
-def test_null_equals_scoring_relabelled_molecules(monkeypatch):
+def test_null_equals_scoring_relabelled_molecules():
     phenotype, obs, molecule, ids = screen(np.random.default_rng(3))
     orders = np.stack([np.arange(12), np.random.default_rng(4).permutation(12)])
-    monkeypatch.setattr("dssl.evaluation.retrieval.permuted_pairings", lambda *_: orders)
-    found = evaluate(phenotype, obs, molecule, ids, n_permutations=2, libraries=["whole"])
+    found = evaluate(phenotype, obs, molecule, ids, pairings=Fixed(orders), libraries=["whole"])
     names = list(METRICS)
     means = found.queries.groupby(["direction", "compound_id"])[names].mean().groupby("direction")[names].mean()
     null = found.null.set_index(["direction", "permutation"])[names]

@@ -4,6 +4,7 @@ import pytest
 from scipy import stats
 
 from dssl.errors import PairingError
+from dssl.evaluation.libraries import Pairings
 from dssl.evaluation.ranks import METRICS
 from dssl.evaluation.retrieval import evaluate_embedding
 from dssl.evaluation.statistics import (
@@ -21,7 +22,7 @@ def embedding(rng, signal=0.0, n=20, wells=2, fold="0", method="m", n_permutatio
     ids = [f"{fold}-{i}" for i in range(n)]
     obs = pd.DataFrame({"compound_id": np.repeat(ids, wells), "batch": np.tile(["p", "q"], n * wells // 2)})
     return evaluate_embedding(
-        phenotype, obs, molecule, ids, "well", method=method, fold=fold, n_permutations=n_permutations, rng=rng
+        phenotype, obs, molecule, ids, "well", method=method, fold=fold, pairings=Pairings(n_permutations, rng)
     )
 
 
@@ -102,7 +103,7 @@ def test_null_p_values_are_not_too_small_where_libraries_overlap_in_part():
         obs = pd.DataFrame({"compound_id": np.repeat(ids, wells), "batch": rng.choice(list("pqrstu"), 15 * wells)})
         scores = evaluate_embedding(
             rng.normal(size=(45, 4)), obs, rng.normal(size=(15, 4)), ids, "well",
-            method="m", fold="0", n_permutations=49, rng=rng, libraries=["batch"],
+            method="m", fold="0", pairings=Pairings(49, rng), libraries=["batch"],
         )  # fmt: skip
         p_values.append(summarize(scores.queries, scores.null, 100, rng).query("fold == 'all'"))
     table = pd.concat(p_values).set_index(["direction", "metric"])["p_value"].sort_index()

@@ -1,7 +1,9 @@
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import vonmises_fisher
 
 from dssl.errors import ConfigError
 from dssl.model.bessel import bessel_ratio
@@ -103,6 +105,44 @@ def test_kl_and_entropy_agree_with_monte_carlo(family, size: int, kappa: float, 
     exact = float(family(mean, kappa).kl(family(other, kappa)))
     assert abs(exact - float(difference.mean())) < tolerance + 0.002 * exact
     assert abs(first.entropy() + float(log_prob.mean())) < 4.5 * float(log_prob.std()) / math.sqrt(len(draw))
+
+
+@pytest.mark.parametrize("size", [2, 3, 10, 100])
+@pytest.mark.parametrize("kappa", [0.5, 11.0, 50.0, 100.0, 1000.0])
+def test_von_mises_fisher_agrees_with_scipy(size: int, kappa: float) -> None:
+    mean, value = directions(5, size), directions(5, size, seed=2)
+    found = VonMisesFisher(mean, kappa)
+    exact = [vonmises_fisher(mu, kappa) for mu in mean.numpy()]
+    expected = [float(each.logpdf(at)) for each, at in zip(exact, value.numpy(), strict=True)]
+    assert np.allclose(found.log_prob(value).numpy(), expected, rtol=1e-9, atol=1e-9 * kappa)
+    assert found.entropy() == pytest.approx(float(exact[0].entropy()), rel=1e-9, abs=1e-9 * kappa)
+
+
+@pytest.mark.parametrize("kappa", [11.0, 50.0, 100.0])
+def test_draws_have_the_exact_mean_where_the_released_sampler_has_not(kappa: float) -> None:
+    mean = directions(20_000, 100, dtype=torch.float32)
+    cosines = (VonMisesFisher(mean, kappa).rsample(generator(6)) * mean).sum(1).double()
+    error = float(cosines.std()) / math.sqrt(len(cosines))
+    assert abs(float(cosines.mean()) - bessel_ratio(100, kappa)) < 4.5 * error
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("kappa", [2.0, 5.0, 40.0])
+@pytest.mark.parametrize("angle", [0.4, 2.0])
+def test_kl_and_entropy_agree_with_quadrature_on_the_sphere(family, kappa: float, angle: float) -> None:
+    nodes, weights = np.polynomial.legendre.leggauss(400)
+    around = (np.arange(400) + 0.5) * 2 * np.pi / 400
+    cosine, longitude = (grid.ravel() for grid in np.meshgrid(nodes, around, indexing="ij"))
+    weight = torch.from_numpy(np.repeat(weights, 400) * 2 * np.pi / 400)
+    sine = np.sqrt(1 - cosine**2)
+    value = torch.from_numpy(np.stack([cosine, sine * np.cos(longitude), sine * np.sin(longitude)], axis=1))
+    mean, other = pair(3, angle)
+    first, second = family(mean, kappa), family(other, kappa)
+    log_first, log_second = (each.log_prob(value) for each in (first, second))
+    density = log_first.exp() * weight
+    assert float(density.sum()) == pytest.approx(1, abs=1e-6)
+    assert first.entropy() == pytest.approx(float(-(density * log_first).sum()), rel=1e-4, abs=1e-4)
+    assert float(first.kl(second)) == pytest.approx(float((density * (log_first - log_second)).sum()), rel=0.001)
 
 
 def test_kl_of_the_papers_setting_has_the_factor_that_the_released_code_drops() -> None:

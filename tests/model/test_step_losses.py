@@ -133,6 +133,20 @@ def test_encoders_transform_their_measurements_but_not_the_code_beside_them() ->
         assert torch.allclose(encoder(x), plain(torch.tensor(expected)), atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["gelu", "relu", "silu", "tanh"])
+@pytest.mark.parametrize("layer_norm", [False, True])
+def test_activations_are_those_named_with_their_gradients(name: str, layer_norm: bool) -> None:
+    settings = EncoderSettings(hidden_sizes=[7], activation=name, layer_norm=layer_norm, dropout=0.0)
+    encoder, x = Encoder(4, 3, settings), torch.randn(5, 4, requires_grad=True)
+    hidden = encoder.network[0](x)
+    hidden = encoder.network[1](hidden) if layer_norm else hidden
+    function = torch.tanh if name == "tanh" else getattr(torch.nn.functional, name)
+    expected = encoder.linear(x) + encoder.network[-1](function(hidden))
+    assert torch.allclose(encoder(x), expected)
+    wanted, found = (torch.autograd.grad(y.sum(), [x, *encoder.parameters()]) for y in (expected, encoder(x)))
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(wanted, found, strict=True))
+
+
 class Own(torch.nn.Linear):
     def __init__(self, input_size: int, output_size: int, settings: EncoderSettings) -> None:
         super().__init__(input_size, output_size)

@@ -98,11 +98,15 @@ def probes(tmp_path_factory: pytest.TempPathFactory) -> pd.Series:
         pairs=at / "pairs.h5mu",
         state=at / "state.safetensors",
         models=[at / "model.safetensors"],
+        sweep_models=[at / "shared.safetensors"],
         well_table=at / "truth_wells.tsv",
         compound_table=at / "truth_compounds.tsv",
         fold=FOLD,
         probes=at / "probes.tsv",
         dependence=at / "dependence.tsv",
+        information=at / "information.tsv",
+        attribution=at / "attribution.tsv",
+        leakage=at / "leakage.tsv",
     )
     return pd.read_csv(at / "probes.tsv", sep="\t").set_index(["level", "column", "code"])["score"].sort_index()
 

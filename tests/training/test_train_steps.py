@@ -259,6 +259,9 @@ def test_joint_training_goes_on_with_the_shared_model_and_needs_alpha_above_lamb
         rel=1e-5,
     )
     assert "train_shared_kl" in history[0]
+    with torch.no_grad():
+        step_1 = validate_shared(shared, validation, 0.01)
+    assert metrics["shared_mrr"] == pytest.approx(step_1["mrr"])
 
 
 @pytest.mark.parametrize("same_molecule", ["exclude", "positive", "negative"])
