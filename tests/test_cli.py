@@ -117,7 +117,7 @@ def test_check_prints_what_would_run(repository: Path, capsys: pytest.CaptureFix
     main_code = run("check", str(repository / "config/config.yaml"))
     shown = capsys.readouterr().out
     assert main_code == 0
-    assert re.search(r"train_specific\s+\D*32\b", shown)
+    assert re.search(r"train_specific\s+\D*24\b", shown)
     assert "nothing is wrong; run: snakemake --cores 8 --configfile" in shown
 
 

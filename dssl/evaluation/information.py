@@ -27,8 +27,8 @@ def infonce_lower_bound(draws: NDArray[Any], other_means: NDArray[Any], temperat
 
     With s_ij = -|z_i - m_j|^2 / (2 temperature), the log density of z_i around the other modality's code of pair j:
     log n + (1/n) sum_i [s_ii - log sum_j e^{s_ij}]. It holds for every critic s that was not fitted on these pairs, and
-    in expectation over pairs, so a sample's value may lie above it by chance. The softmax is over the other modality's
-    codes, in which what s lacks of the optimal critic, a function of z_i alone, cancels. The mean over the draws is taken.
+    in expectation over pairs, so a sample's value may lie above it by chance. The sum goes over x2 alone: with codes
+    whose length varies, the other direction is loose for this critic. The mean over the draws is taken.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from dssl.evaluation.information import (
 from dssl.model.distributions import UnitGaussian
 
 CORRELATIONS = np.array([0.9, 0.6, 0.3])
-N_DRAWS = 8
+N_DRAWS = 4
 
 
 def gaussian_pairs(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -40,7 +40,7 @@ def draw(x1: np.ndarray, gain: float) -> np.ndarray:
 @pytest.mark.parametrize("gain", [0.5, 2.0, 5.0])
 def test_the_infonce_bound_is_below_the_exact_information_but_not_loose(gain: float) -> None:
     rng = np.random.default_rng(0)
-    (fitted1, fitted2), (x1, x2) = gaussian_pairs(500, rng), gaussian_pairs(800, rng)
+    (fitted1, fitted2), (x1, x2) = gaussian_pairs(300, rng), gaussian_pairs(500, rng)
     temperature = fit_temperature(draw(fitted1, gain), gain * CORRELATIONS * fitted2)
     bound = infonce_lower_bound(draw(x1, gain), gain * CORRELATIONS * x2, temperature)
     exact, _ = exact_information(gain)

@@ -135,6 +135,34 @@ def dependence_rows(folds: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["code_a", "code_b", "measure", "value", "chance", "p_value", "n_rows", "fold"])
 
 
+def information_rows(betas: tuple[float, ...] = (0.001, 0.01, 0.1)) -> pd.DataFrame:
+    rows = []
+    for modality, (number, beta) in product(("molecule", "phenotype"), enumerate(betas)):
+        lower, upper = 2.0 - 0.5 * number, 30.0 / (1 + number) ** 2
+        bounds = (lower, lower - 0.1, lower + 0.1, upper, upper - 1, upper + 1)
+        rows.append((modality, beta, *bounds, 4.0, 6, 2 * (number == 1), number == 1))
+    bounds = [f"{name}{end}" for name in ("infonce_lower", "kl_upper") for end in ("", "_lowest", "_highest")]
+    return pd.DataFrame(rows, columns=["modality", "beta", *bounds, "log_n", "n_models", "n_folds_chosen", "knee"])
+
+
+def attribution_rows(folds: list[str]) -> pd.DataFrame:
+    groups = [("all", "all features"), ("pathway", "up $x$"), ("pathway", "down")]
+    rows = [(*group, f, 12, 1, 0.4, 0.2, 0.1, 0.3, 0.01, 0.0, 0.0) for group, f in product(groups, folds)]
+    columns = ["grouping", "group", "fold", "n_features", "n_left_out", "shared", "specific", "both", "neither"]
+    return pd.DataFrame(rows, columns=[*columns, "chance_r2_shared", "chance_r2_specific", "chance_r2_all"])
+
+
+def leakage_rows(folds: list[str], p_specific: float = 0.4) -> pd.DataFrame:
+    directions = ("phenotype_to_molecule", "molecule_to_phenotype")
+    kinds = (("shared", 0.31, 0.002), ("specific", 0.06, p_specific))
+    rows = [
+        (code, alignment, direction, mrr, mrr - 0.02, mrr + 0.02, 0.05, p_value, 53, fold)
+        for (code, mrr, p_value), alignment, direction, fold in product(kinds, ("raw", "aligned"), directions, folds)
+    ]
+    columns = ["code", "alignment", "direction", "mrr", "ci_low", "ci_high", "chance", "p_value", "n_compounds"]
+    return pd.DataFrame(rows, columns=[*columns, "fold"])
+
+
 def well_profiles(rng: np.random.Generator, plates: list[str]) -> anndata.AnnData:
     wells = [(plate, f"{chr(65 + row)}{column + 1:02d}") for plate in plates for row in range(4) for column in range(6)]
     obs = pd.DataFrame(wells, columns=[keys.PLATE, keys.WELL])
@@ -267,6 +295,9 @@ def make_up(
         "comparisons": writer.table("comparisons.tsv", comparison_rows(0.0123, 0.21)),
         "probes": writer.table("probes.tsv", probe_rows(test_folds)),
         "dependence": writer.table("dependence.tsv", dependence_rows(test_folds)),
+        "information": writer.table("information_curve.tsv", information_rows()),
+        "attribution": writer.table("attribution_groups.tsv", attribution_rows(test_folds)),
+        "leakage": writer.table("leakage.tsv", leakage_rows(test_folds)),
         "map_compounds": writer.adata(f"embed/fold~{shown}/compounds.h5ad", compounds),
         "map_molecules": writer.adata(f"embed/fold~{shown}/molecules.h5ad", molecules),
         "example_compounds": writer.adata("embed/fold~0/compounds.h5ad", compounds),

@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dssl.report.attribution import attribution_parts
 from dssl.report.content import interval, number, p_text, text_of
 from dssl.report.examples import examples_section, expected_ranks, spread_over
 from dssl.report.funnel import reason_kinds
+from dssl.report.information import information_figure, information_table
 from dssl.report.knowledge import knowledge_section, mean_probes
+from dssl.report.leakage import leakage_sentence, leakage_table
 from dssl.report.maps import maps_section
 from dssl.report.plates import plate_maps, plates_section, well_position
 from dssl.report.retrieval import retrieval_section, sentences
@@ -145,14 +148,45 @@ def test_probes_are_averaged_over_folds_and_skipped_ones_listed(made: ModuleType
     means = mean_probes(probes).set_index(["column", "code"]).loc[("mechanism", "shared_molecule")]
     assert means["score"] == pytest.approx(0.52)
     assert (means["n_significant"], means["n_folds"]) == (1, 2)
-    kinds = [part.kind for part in knowledge_section(probes, made.dependence_rows(["0", "1"])).parts]
-    assert kinds == ["figure", "table", "table", "table"]
+    folds = ["0", "1"]
+    others = made.information_rows(), made.attribution_rows(folds), made.leakage_rows(folds)
+    kinds = [part.kind for part in knowledge_section(probes, made.dependence_rows(folds), *others).parts]
+    assert kinds == ["figure", "table", "table", "figure", "table", "table", "table", "figure", "table"]
 
 
 def test_nothing_probed_is_said(made: ModuleType) -> None:
     probes = made.probe_rows(["0"])
-    section = knowledge_section(probes[probes["column"] == "constant"], made.dependence_rows(["0"]).iloc[:0])
-    assert [part.kind for part in section.parts] == ["note", "table"]
+    unasked = made.attribution_rows(["0"]).assign(shared=np.nan, specific=np.nan, both=np.nan, neither=np.nan)
+    empty = made.dependence_rows(["0"]).iloc[:0], made.information_rows(()), unasked, made.leakage_rows([])
+    section = knowledge_section(probes[probes["column"] == "constant"], *empty)
+    assert [part.kind for part in section.parts] == ["note", "table", "note"]
+    assert "too few compounds are held out" in section.parts[-1].text
+
+
+def test_leakage_is_told_in_words(made: ModuleType) -> None:
+    quiet = leakage_sentence(made.leakage_rows(["0", "1"]))
+    assert "mean reciprocal rank of 0.060 (chance 0.050; shared codes: 0.310), in no fold" in quiet
+    assert "above chance (p < 0.05) in 4 of 4 folds" in leakage_sentence(made.leakage_rows(["0", "1"], 0.01))
+    cells = [[cell.text for cell in row] for row in leakage_table(made.leakage_rows(["0", "1"])).rows]
+    assert cells[0] == ["shared", "raw", "Phenotype \N{RIGHTWARDS ARROW} molecule", "0.310", "0.050", "2 of 2", "53"]
+
+
+def test_the_curve_names_its_knee_or_says_why_there_is_none(made: ModuleType) -> None:
+    caption = information_figure(made.information_rows()).caption
+    assert "code of the molecule: beta 0.01; code of the phenotype: beta 0.01" in caption
+    assert "No knee is marked" in information_figure(made.information_rows((0.1,)).assign(knee=False)).caption
+    point = made.information_rows((0.1,)).assign(kl_upper=np.nan, kl_upper_lowest=np.nan, kl_upper_highest=np.nan)
+    assert "have no upper bound" in information_table(point).caption
+    assert information_figure(point).uri.startswith("data:image/svg")
+
+
+def test_bars_of_many_groups_say_how_many_are_shown(made: ModuleType) -> None:
+    rows = made.attribution_rows(["0"])
+    many = pd.concat([rows[:1], *(rows[1:2].assign(group=f"set {number}") for number in range(50))])
+    figure, table = attribution_parts(many)
+    assert "The 40 largest of 50 groups are shown." in figure.caption
+    assert len([row for row in table.rows if len(row) > 1]) == 51
+    assert "1 feature that did not vary" in table.caption
 
 
 @given(st.integers(1, 8), st.integers(0, 1000))
