@@ -41,8 +41,11 @@ def retrieval_section(retrieval: pd.DataFrame, comparisons: pd.DataFrame) -> Sec
         "other way round), and the place of the right one in the order is recorded. The whole library holds all "
         "held-out compounds of the fold; the batch library only those measured in the query's own batch (or plate), "
         "so that batch effects cannot help. dssl is the model, the trained models of all seeds together "
-        "(dssl_one_model: of the first seed alone); the other methods are controls that any model has to beat: "
-        "kernel ridge regression, the profile of the most similar training molecule, and random vectors."
+        "(dssl_one_model: of the first seed alone); the other methods are controls that any model has to beat, tuned on "
+        "validation compounds too: random vectors, cell count alone, the most similar training molecules, partial least "
+        "squares (pls), canonical correlations (cca), kernel ridge regression from fingerprints, from descriptors and "
+        "from both, and learned baselines (infonce: the shared code without its bottleneck; joint_opt: "
+        "both codes in one objective; focal: both with a clamped cosine between them; dmvae: an autoencoder)."
     )
     return Section("retrieval", title, [intro, *sentences(main, comparisons)], parts)
 
