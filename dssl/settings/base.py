@@ -1,8 +1,10 @@
 """The base of every settings model: closed, frozen, and readable from JSON."""
 
 import json
+from pathlib import Path
 from typing import Any, Self
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dssl.errors import ConfigError
@@ -36,6 +38,22 @@ class Settings(BaseModel):
             return cls.model_validate_json(text)
         except ValidationError as error:
             raise ConfigError(explain(error, cls.__name__)) from None
+
+
+def read_yaml(path: Path, hint: str) -> Any:
+    """Content of a YAML file; `hint` says what to do when it is not there.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing or is not YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file; {hint}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from None
 
 
 def explain(error: ValidationError, where: str) -> str:

@@ -1,41 +1,32 @@
 """Settings of the controls: classical and learned."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from dssl.settings.base import Settings
 
+ClassicalBaseline = Literal[
+    "random",
+    "cell_count",
+    "nearest_neighbor",
+    "pls",
+    "cca",
+    "kernel_ridge",
+    "kernel_ridge_descriptors",
+    "kernel_ridge_both",
+]
+LearnedBaseline = Literal[
+    "infonce", "joint_opt", "joint_opt_as_released", "focal", "focal_as_released", "dmvae", "dmvae_as_released"
+]
 CLASSICAL_HYPERPARAMETERS = ("ridge", "whitening", "components", "neighbors", "tanimoto_weight")
 
 
 class TrainBaselineSettings(Settings):
     """Classical controls that any learned model has to beat, on the same split."""
 
-    methods: list[
-        Literal[
-            "random",
-            "cell_count",
-            "nearest_neighbor",
-            "pls",
-            "cca",
-            "kernel_ridge",
-            "kernel_ridge_descriptors",
-            "kernel_ridge_both",
-        ]
-    ] = Field(
-        [
-            "random",
-            "cell_count",
-            "nearest_neighbor",
-            "pls",
-            "cca",
-            "kernel_ridge",
-            "kernel_ridge_descriptors",
-            "kernel_ridge_both",
-        ],
-        min_length=1,
-        description="which controls",
+    methods: list[ClassicalBaseline] = Field(
+        list(get_args(ClassicalBaseline)), min_length=1, description="which controls"
     )
     ridge: list[PositiveFloat] = Field(
         [0.3, 1.0, 3.0],
@@ -78,17 +69,7 @@ class TrainBaselineSettings(Settings):
 class TrainLearnedBaselineSettings(Settings):
     """Learned baselines with the encoders, views and epochs of DisentangledSSL, on the same split."""
 
-    methods: list[
-        Literal[
-            "infonce",
-            "joint_opt",
-            "joint_opt_as_released",
-            "focal",
-            "focal_as_released",
-            "dmvae",
-            "dmvae_as_released",
-        ]
-    ] = Field(["infonce", "joint_opt", "focal", "dmvae"], description="which; empty: none")
+    methods: list[LearnedBaseline] = Field(["infonce", "joint_opt", "focal", "dmvae"], description="which; empty: none")
     trials: int | None = Field(
         None,
         ge=1,

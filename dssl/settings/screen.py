@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from dssl.errors import ConfigError
-from dssl.settings.base import Settings, explain
+from dssl.settings.base import Settings, explain, read_yaml
 from dssl.settings.baselines import TrainBaselineSettings, TrainLearnedBaselineSettings
 from dssl.settings.evaluation import (
     EvaluateDisentanglementSettings,
@@ -99,12 +98,7 @@ def load_screen(path: Path) -> ScreenSettings:
     ConfigError
         If the file is missing, is not YAML, or a key is unknown, missing or wrong; it names every such key.
     """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file; `dssl new-screen TABLE...` writes a first one") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+    content = read_yaml(path, "`dssl new-screen TABLE...` writes a first one")
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected keys with values (see config/README.md), found {type(content).__name__}")
     return parse_screen(content, str(path))

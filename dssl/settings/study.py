@@ -3,23 +3,12 @@
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError
 
 from dssl.errors import ConfigError
-from dssl.settings.base import Settings, explain
+from dssl.settings.base import Settings, explain, read_yaml
+from dssl.settings.baselines import LearnedBaseline
 from dssl.settings.learning import TrainSharedSettings, TrainSpecificSettings
-
-Baseline = Literal[
-    "infonce",
-    "joint_opt",
-    "joint_opt_as_released",
-    "focal",
-    "focal_as_released",
-    "dmvae",
-    "dmvae_as_released",
-]
-
 
 StudyPreset = Literal["default", "paper", "released", "closed_form"]
 # many pairs and, without noise, correlations of one: hardly any ridge is needed
@@ -57,7 +46,7 @@ class StudySettings(Settings):
     seeds: list[int] = Field([0], min_length=1, description="seeds of training")
     epochs_shared: int = Field(12, ge=1, description="epochs of step 1")
     epochs_specific: int = Field(10, ge=1, description="epochs of step 2")
-    baselines: list[Baseline] = Field(
+    baselines: list[LearnedBaseline] = Field(
         ["joint_opt", "joint_opt_as_released", "focal", "focal_as_released", "dmvae", "dmvae_as_released"],
         description="learned baselines; `_as_released` ones with the encoders of the preset released, others of default",
     )
@@ -119,12 +108,7 @@ def load_study(path: Path) -> StudySettings:
     ConfigError
         If the file is missing, is not YAML, or a key is unknown, missing or wrong; it names every such key.
     """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file; name one: --config study=config/study.yaml") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+    content = read_yaml(path, "name one: --config study=config/study.yaml")
     try:
         study = StudySettings.model_validate(content)
         for preset in study.presets:
