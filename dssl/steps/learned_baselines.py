@@ -111,7 +111,7 @@ def compare_trials(found: pd.DataFrame) -> pd.DataFrame:
         highest mean of `mrr` is chosen; of equally good ones the first.
     """
     measured = found.drop(columns=["seed", "method", "hyperparameters"], errors="ignore").select_dtypes("number")
-    means = measured.groupby(found["trial"]).mean().drop(columns="trial")
+    means = measured.groupby("trial").mean()
     hyperparameters = pd.DataFrame(
         {row["trial"]: row["hyperparameters"] for row in found.to_dict("records")}
     ).T.rename_axis("trial")
