@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from dssl.baselines.learned import build
 from dssl.baselines.pair_model import PairModel
-from dssl.errors import IntegrityError
 from dssl.evaluation.retrieval import unit_rows
-from dssl.model.specific import freeze
 from dssl.settings.learning import TrainSharedSettings
+from dssl.training.saved import fill
 from dssl.training.tensorfile import read_tensors, write_tensors
 
 FORMAT = "dssl-baseline/1"
@@ -44,12 +43,7 @@ def load_baseline(path: Path, device: torch.device) -> PairModel:
     tensors, description = read_tensors(path, device, FORMAT)
     settings = TrainSharedSettings(**description["settings"])
     model = build(description["method"], description["input_sizes"], settings, description["hyperparameters"])
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise IntegrityError(f"{path}: the weights do not fit the settings stored with them ({error})") from None
-    model.to(device)
-    freeze(model)
+    fill(model, tensors, "", device, path)
     return model
 
 

@@ -12,7 +12,7 @@ from dssl.model.encoders import make_encoder
 from dssl.model.ranks import by_rows
 from dssl.model.shared import Contrast, SharedModel, pair_terms, weighed
 from dssl.model.unit import unit_rows
-from dssl.settings.learning import TrainSpecificSettings
+from dssl.settings.learning import CodeSettings, TrainSpecificSettings
 
 Inputs = Mapping[str, Tensor]
 PENALTIES = {"cross_covariance": cross_covariance, "hsic": hsic, "frobenius": frobenius}
@@ -56,10 +56,11 @@ class SpecificModel(nn.Module):
 
     def shared_part(self, shared_model: SharedModel, modality: str, inputs: Tensor) -> Tensor:
         """What the specific code is told of the shared one (n, d): its unit code, or its features (`joint_of`)."""
-        features = shared_model.features(modality, inputs)
-        if self.settings.joint_of == "features":
-            return features
-        return unit_codes(code_distribution(features, shared_model.code_settings), None)
+        return self.part_of(shared_model.features(modality, inputs), shared_model.code_settings)
+
+    def part_of(self, features: Tensor, code: CodeSettings) -> Tensor:
+        """`shared_part` from the features of the shared code and its settings."""
+        return features if self.settings.joint_of == "features" else unit_codes(code_distribution(features, code), None)
 
     def features(self, modality: str, inputs: Tensor, shared: Tensor) -> Tensor:
         """Features (n, d) from which the specific code's distribution is made; no gradient reaches `shared`."""
@@ -169,9 +170,7 @@ def joint_loss(
     code = shared_model.code_settings
     stacked = {modality: torch.cat([view_a[modality], view_b[modality]]) for modality in MODALITIES}
     features = {modality: shared_model.features(modality, stacked[modality]) for modality in MODALITIES}
-    shared = {modality: unit_codes(code_distribution(features[modality], code), None) for modality in MODALITIES}
-    if model.settings.joint_of == "features":
-        shared = features
+    shared = {modality: model.part_of(features[modality], code) for modality in MODALITIES}
     first, second = (code_distribution(features[modality].chunk(2)[0], code) for modality in MODALITIES)
     step_1 = pair_terms(first, second, shared_model.contrast, generator, beta_nats > 0, view_a[PHENOTYPE], same)
     terms = _terms(model, shared, stacked, generator, same)

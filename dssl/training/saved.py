@@ -58,16 +58,23 @@ def load_model(path: Path, device: torch.device) -> tuple[SharedModel, SpecificM
         CodeSettings(**stored["code"]),
         ContrastiveSettings(**stored["contrastive"]),
     )
-    _fill(shared, tensors, "shared.", device, path)
+    fill(shared, tensors, "shared.", device, path)
     if "specific" not in description:
         return shared, None, description["metadata"]
     settings = TrainSpecificSettings(**description["specific"]["settings"])
     specific = SpecificModel(shared.input_sizes, shared.code_settings.size, settings)
-    _fill(specific, tensors, "specific.", device, path)
+    fill(specific, tensors, "specific.", device, path)
     return shared, specific, description["metadata"]
 
 
-def _fill(model: nn.Module, tensors: Mapping[str, Tensor], prefix: str, device: torch.device, path: Path) -> None:
+def fill(model: nn.Module, tensors: Mapping[str, Tensor], prefix: str, device: torch.device, path: Path) -> None:
+    """Put the weights of a file into a model, whose names in it begin with `prefix`, and freeze it on the device.
+
+    Raises
+    ------
+    IntegrityError
+        If they do not fit.
+    """
     state = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
     try:
         model.load_state_dict(state)
