@@ -1,5 +1,8 @@
 """Names of the fields that dssl writes into obs, obsm, var and uns: in one place, spelled once."""
 
+# in place of a seed: the ensemble's member that is solved, not trained
+CLOSED_FORM = "closed_form"
+
 # modalities of the paired MuData
 PHENOTYPE = "phenotype"
 MOLECULE = "molecule"
@@ -48,6 +51,8 @@ X_UMAP = "X_umap"
 X_UMAP_SPECIFIC = "X_umap_specific"
 
 # uns
+CODE_SIZES = "code_sizes"  # of the models whose shared codes stand side by side in X_shared
+CODE_KINDS = "code_kinds"  # of the same models: 0 for the trained ones, 1 for the closed form beside them
 PROVENANCE = "dssl"
 
 

@@ -86,6 +86,7 @@ def job_counts(screen: ScreenSettings) -> dict[str, int]:
     """How many jobs every step runs."""
     n_folds, n_tests = len(folds(screen)), len(folds(screen, with_full=False))
     n_beta, n_lam, n_seed = (len(values) for values in (screen.sweep.beta, screen.sweep.lam, screen.sweep.seed))
+    n_members = len(screen.members())
     source = {"simulate_screen": 1} if screen.simulate_screen else {}
     if screen.fetch_screen:
         source = {"fetch_screen": len(screen.fetch_screen.files)}
@@ -98,8 +99,8 @@ def job_counts(screen: ScreenSettings) -> dict[str, int]:
         "assemble_profiles": 1,
         "pair_and_split": 1,
         "fit_preprocessing": n_folds,
-        "train_shared": n_folds * n_beta * n_seed,
-        "train_specific": n_folds * n_beta * n_lam * n_seed,
+        "train_shared": n_folds * n_beta * n_members,
+        "train_specific": n_folds * n_beta * n_lam * n_members,
         "select_model": n_folds,
         "embed": n_folds,
         "train_baseline": n_tests,

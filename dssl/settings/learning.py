@@ -123,7 +123,7 @@ class GaussianSettings(Settings):
         description="ridge on each covariance, in units of its mean eigenvalue; chosen on validation compounds",
     )
     gains: Literal["bottleneck", "likelihood"] = Field(
-        "bottleneck",
+        "likelihood",
         description="signal-to-noise ratio of each kept direction: the exact optimum for beta, or in proportion to its "
         "weight in the likelihood ratio of a pair, which retrieves better where correlations are small",
     )
@@ -212,6 +212,11 @@ class SweepSettings(Settings):
     lam: list[float] = Field([0.3, 1.0, 3.0], min_length=1, description="weights of the dependence penalty")
     seed: list[int] = Field(
         [0, 1, 2], min_length=1, description="seeds; the models of all seeds together are one ensemble"
+    )
+    closed_form: bool = Field(
+        True,
+        description="add the closed form of both steps (train_shared.gaussian) to the ensemble, in which it weighs as "
+        "much as the models of all seeds together; of no effect with solver: gaussian",
     )
 
 

@@ -75,7 +75,15 @@ class FeaturizeMoleculesSettings(Settings):
     """From molecules to a matrix with named features; nothing is fitted."""
 
     featurizers: list[Featurizer] = Field(
-        ["morgan_count", "rdkit_descriptors"], min_length=1, description="blocks, concatenated in this order"
+        [
+            "morgan_count",
+            "feature_morgan_count",
+            "atom_pair_count",
+            "topological_torsion_count",
+            "rdkit_descriptors",
+        ],
+        min_length=1,
+        description="blocks, concatenated in this order; each gives a kernel, and the kernels are averaged",
     )
     radius: int = Field(2, ge=0, le=6, description="radius of Morgan fingerprints, in bonds")
     n_bits: int = Field(2048, ge=64, description="length of each hashed fingerprint")
@@ -169,7 +177,7 @@ class PhenotypePreprocessingSettings(Settings):
     whiten: Literal["none", "half", "full"] = Field(
         "half", description="principal component scores divided by nothing, the root of, or their standard deviation"
     )
-    n_components: int = Field(75, ge=1, description="principal components (at most the training profiles minus one)")
+    n_components: int = Field(150, ge=1, description="principal components (at most the training profiles minus one)")
 
 
 class MoleculePreprocessingSettings(Settings):

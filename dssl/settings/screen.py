@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError, model_validator
 
 from dssl.errors import ConfigError
+from dssl.keys import CLOSED_FORM
 from dssl.settings.base import Settings, explain, read_yaml
 from dssl.settings.baselines import TrainBaselineSettings, TrainLearnedBaselineSettings
 from dssl.settings.evaluation import (
@@ -74,9 +75,19 @@ class ScreenSettings(Settings):
             )
         return self
 
+    def members(self) -> list[str]:
+        """Members of the ensemble, in order: every seed, and the closed form if it is one."""
+        closed_form = self.sweep.closed_form and self.train_shared.solver == "neural"
+        return [*map(str, self.sweep.seed), *([CLOSED_FORM] if closed_form else [])]
+
     @model_validator(mode="after")
     def _solvers_fit(self) -> "ScreenSettings":
         shared, specific = self.train_shared, self.train_specific
+        if CLOSED_FORM in self.members() and (min(self.sweep.beta) <= 0 or shared.kl_scale != "nats"):
+            raise ValueError(
+                "sweep.closed_form needs sweep.beta above 0 (at 0 its code has no noise) and train_shared.kl_scale: nats "
+                "(its codes are not von Mises-Fisher); set sweep.closed_form: false to train without it"
+            )
         if specific.solver == "gaussian" and shared.solver != "gaussian":
             raise ValueError(
                 "train_specific.solver: gaussian needs train_shared.solver: gaussian, for its linear codes"

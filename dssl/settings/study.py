@@ -16,7 +16,7 @@ CLOSED_FORM: dict[str, Any] = {
     "solver": "gaussian",
     "code": {"distribution": "gaussian", "size": 100},
 }
-CLOSED_FORM_RIDGE = {"gaussian": {"ridge": [1e-6, 1e-4, 1e-2]}}
+CLOSED_FORM_RIDGE = {"gaussian": {"ridge": [1e-6, 1e-4, 1e-2], "gains": "bottleneck"}}
 
 
 class StudySettings(Settings):

@@ -76,13 +76,14 @@ def encode_level(
     from anndata import AnnData
 
     from dssl.pairs.storage import storable
-    from dssl.training.encode import encode
+    from dssl.training.encode import encode, kinds
 
     given = {keys.PHENOTYPE: None, keys.MOLECULE: None, level.modality: level.values}
     generator = None if draw_seed is None else torch.Generator().manual_seed(draw_seed)
     codes = encode(models, given[keys.PHENOTYPE], given[keys.MOLECULE], generator)
     adata = AnnData(level.values, obs=storable(level.obs), var=numbered(level.unit, level.values.shape[1]))
-    adata.uns["n_models"] = len(models)
+    adata.uns[keys.CODE_KINDS] = kinds(models)
+    adata.uns[keys.CODE_SIZES] = [shared.code_settings.size for shared, _ in models]
     adata.obsm[keys.X_SHARED] = codes.shared[level.modality]
     adata.obsm[keys.X_SPECIFIC] = codes.specific[level.modality]
     if maps is not None:

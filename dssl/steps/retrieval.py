@@ -14,7 +14,7 @@ from dssl.settings.evaluation import EvaluateRetrievalSettings
 if TYPE_CHECKING:
     from anndata import AnnData
 
-MODEL, ONE_MODEL = "dssl", "dssl_one_model"
+MODEL, TRAINED, CLOSED_FORM, ONE_MODEL = "dssl", "dssl_trained", "dssl_closed_form", "dssl_one_model"
 COMPARED_METRICS = ("mrr", "mean_normalized_rank")
 
 
@@ -28,9 +28,9 @@ def score_fold(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Score every method at every level, on test compounds only.
 
-    Methods: "dssl" (the models of all seeds together), "dssl_one_model" (the first seed alone, where there are
-    several), the controls in `baselines.obsm`, and the learned baselines, whose codes are in `learned`: a table for
-    each, with the columns method, level, id, shared_1, shared_2, ...
+    Methods: "dssl" (the whole ensemble), its parts (see `parts_of_ensemble`), the controls in `baselines.obsm`, and the
+    learned baselines, whose codes are in `learned`: a table for each, with the columns method, level, id, shared_1,
+    shared_2, ...
 
     Returns
     -------
@@ -81,16 +81,29 @@ def _vectors(
 
     shared = phenotype.obsm[keys.X_SHARED], molecule.obsm[keys.X_SHARED]
     yield MODEL, *shared
-    n_models = int(phenotype.uns["n_models"])
-    if n_models > 1:
-        size = shared[0].shape[1] // n_models
-        yield ONE_MODEL, shared[0][:, :size], shared[1][:, :size]
+    for method, columns in parts_of_ensemble(phenotype.uns[keys.CODE_SIZES], phenotype.uns[keys.CODE_KINDS]).items():
+        yield method, *(codes[:, columns] for codes in shared)
     for method in baselines.obsm:
         yield (
             method,
             phenotype_vectors(method, phenotype.X, phenotype.obs, baselines.uns),
             baselines.obsm[method],
         )
+
+
+def parts_of_ensemble(sizes: Sequence[int], kinds: Sequence[int]) -> dict[str, slice]:
+    """Columns of the shared codes that belong to parts of the ensemble which are scored by themselves.
+
+    The trained models together and the closed form, where the ensemble has both; the first model, where several are
+    trained. Their order is that of the members: seed after seed, then the closed form.
+    """
+    trained = int(sum(size for size, kind in zip(sizes, kinds, strict=True) if kind == 0))
+    parts: dict[str, slice] = {}
+    if max(kinds) > 0:
+        parts |= {TRAINED: slice(0, trained), CLOSED_FORM: slice(trained, None)}
+    if list(kinds).count(0) > 1:
+        parts[ONE_MODEL] = slice(0, int(sizes[0]))
+    return parts
 
 
 def _learned(

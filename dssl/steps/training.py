@@ -18,13 +18,16 @@ def train_shared(
     settings: TrainSharedSettings,
     inputs: Input,
     beta: float,
-    seed: int,
+    seed: str,
     checkpoint: Path,
     model: Output,
     history: Output,
     metrics: Output,
 ) -> None:
-    """Step 1: train the shared codes, from the checkpoint on when there is one; or solve it (solver: gaussian)."""
+    """Step 1: train the shared codes, from the checkpoint on when there is one.
+
+    It is solved instead with solver: gaussian, or with `closed_form` in the place of the seed.
+    """
     from dssl.model.shared import beta_scales
     from dssl.training.gaussian import solve_shared
     from dssl.training.saved import save_model
@@ -32,11 +35,11 @@ def train_shared(
 
     mdata = read_pairs(inputs)
     data = training_data(mdata, keys.TRAIN), training_data(mdata, keys.VALIDATION)
-    if settings.solver == "gaussian":
+    if settings.solver == "gaussian" or seed == keys.CLOSED_FORM:
         trained, records, found = solve_shared(*data, settings, beta)
     else:
         own = own_checkpoint(checkpoint, settings, [inputs])
-        trained, records, found = train(*data, settings, beta, seed, own, log_epoch(settings.optimizer.epochs))
+        trained, records, found = train(*data, settings, beta, int(seed), own, log_epoch(settings.optimizer.epochs))
     identity = {"beta": beta, "seed": seed}
     described = {**identity, **beta_scales(beta, trained.code_settings, settings.kl_scale)}
     save_model(model, trained, None, {**described, **stamp("train_shared", settings.model_dump(mode="json"))})
@@ -50,7 +53,7 @@ def train_specific(
     inputs: Input,
     shared: Input,
     lam: float,
-    seed: int,
+    seed: str,
     checkpoint: Path,
     model: Output,
     history: Output,
@@ -58,7 +61,7 @@ def train_specific(
 ) -> None:
     """Step 2: train the specific codes on the frozen shared ones, or together with them (joint_alpha), or solve it.
 
-    The written model holds both.
+    The written model holds both. On the closed form of step 1 (`closed_form` in the place of the seed) it is solved.
     """
     from dssl.training.device import resolve_device
     from dssl.training.gaussian import solve_specific
@@ -68,7 +71,7 @@ def train_specific(
     mdata = read_pairs(inputs)
     frozen, _, described = load_model(shared, resolve_device(settings.run))
     data = training_data(mdata, keys.TRAIN), training_data(mdata, keys.VALIDATION)
-    if settings.solver == "gaussian":
+    if settings.solver == "gaussian" or seed == keys.CLOSED_FORM:
         trained, records, found = solve_specific(frozen.cpu(), *data, settings, lam)
     else:
         trained, records, found = train(
@@ -76,7 +79,7 @@ def train_specific(
             *data,
             settings,
             lam,
-            seed,
+            int(seed),
             own_checkpoint(checkpoint, settings, [inputs, shared]),
             log_epoch(settings.optimizer.epochs),
             described["beta_nats"],
@@ -106,7 +109,7 @@ def select_model(
         (found["beta"], found["lam"], found["seed"]): path for found, path in zip(specific, models, strict=True)
     }
     for target in selected_models:
-        source = by_identity[choice.beta, choice.lam, int(target.stem.removeprefix("seed~"))]
+        source = by_identity[choice.beta, choice.lam, target.stem.removeprefix("seed~")]
         with atomic_path(target) as temporary:
             shutil.copyfile(source, temporary)
     write_table(candidates, choice.candidates)

@@ -25,9 +25,9 @@ class Codes:
 
     Attributes
     ----------
-    shared, specific : dict of str to array, (n, models x d)
-        Unit vectors; the dot product of two rows is the mean over the models of their cosines. `specific` is empty if
-        a model has no step 2.
+    shared, specific : dict of str to array, (n, sum of the models' d)
+        Unit vectors, model after model; the dot product of two rows is the mean over the models, weighted as `weights`
+        says, of their cosines. `specific` is empty if a model has no step 2.
     """
 
     shared: dict[str, Floats]
@@ -42,7 +42,7 @@ def encode(
     Parameters
     ----------
     models : sequence of (SharedModel, SpecificModel or None)
-        An ensemble: the m models' unit vectors are concatenated and divided by sqrt(m).
+        An ensemble: the models' unit vectors are concatenated, each times the root of its weight (`weights`).
     phenotype, molecule : array, (n, k1) and (n, k2), or None
         Preprocessed inputs; their rows need not match.
     generator : Generator on the CPU, optional
@@ -57,22 +57,39 @@ def encode(
     if not models:
         raise PairingError("encode: expected at least one trained model, found none")
     inputs = {name: array for name, array in ((PHENOTYPE, phenotype), (MOLECULE, molecule)) if array is not None}
+    roots = np.sqrt(weights(models)).astype(np.float32)
     shared: dict[str, Floats] = {}
     specific: dict[str, Floats] = {}
     for modality, array in inputs.items():
         parts = [_encode_one(*pair, modality, array, generator) for pair in models]
-        shared[modality] = _joined([part[0] for part in parts])
+        shared[modality] = _joined([part[0] for part in parts], roots)
         seconds = [part[1] for part in parts if part[1] is not None]
         if len(seconds) == len(parts):
-            specific[modality] = _joined(seconds)
+            specific[modality] = _joined(seconds, roots)
     return Codes(shared, specific)
 
 
-def _joined(parts: Sequence[Floats]) -> Floats:
+def weights(models: Models) -> NDArray[np.float64]:
+    """Weight (m,) of each model in an ensemble, summing to one.
+
+    Models of one kind are averaged, and the kinds count alike: the closed form weighs as much as all trained models
+    together.
+    """
+    found = kinds(models)
+    counts = np.bincount(found)
+    return np.asarray(1 / (counts[found] * len(counts)))
+
+
+def kinds(models: Models) -> list[int]:
+    """Kind of each model, numbered as they come: models are of one kind if their encoders and codes have one setting."""
+    settings = [(shared.encoder_settings, shared.code_settings) for shared, _ in models]
+    different = [one for row, one in enumerate(settings) if one not in settings[:row]]
+    return [different.index(one) for one in settings]
+
+
+def _joined(parts: Sequence[Floats], roots: Floats) -> Floats:
     """Concatenated unit vectors, again of length one."""
-    joined = np.concatenate(parts, axis=1)
-    joined /= np.float32(len(parts) ** 0.5)
-    return joined
+    return np.concatenate([part * root for part, root in zip(parts, roots, strict=True)], axis=1)
 
 
 def _encode_one(

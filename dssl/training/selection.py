@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from dssl.evaluation.ranks import LOWER_IS_BETTER
-from dssl.keys import MODALITIES
+from dssl.keys import CLOSED_FORM, MODALITIES
 from dssl.settings.learning import SelectModelSettings
 
 
@@ -33,9 +33,11 @@ def choose(shared: list[dict[str, Any]], specific: list[dict[str, Any]], setting
     -----
     Beta: the largest whose mean over seeds of `settings.metric` (mean of both directions) is within `beta_tolerance` of
     the best, since it keeps least of what is not shared. Lambda: among the models of that beta, the largest whose mean
-    step-2 contrastive loss exceeds the lowest by at most `lam_tolerance` of it. Neither looks at test compounds.
+    step-2 contrastive loss exceeds the lowest by at most `lam_tolerance` of it. Neither looks at test compounds, nor at
+    the ensemble's closed form, which has no lambda to choose.
     """
-    step_1 = pd.DataFrame(shared).groupby("beta", as_index=False)[[settings.metric, "contrastive", "kl"]].mean()
+    trained_1, trained_2 = ([run for run in runs if run["seed"] != CLOSED_FORM] for runs in (shared, specific))
+    step_1 = pd.DataFrame(trained_1).groupby("beta", as_index=False)[[settings.metric, "contrastive", "kl"]].mean()
     found = step_1[settings.metric]
     if settings.metric in LOWER_IS_BETTER:
         within = found <= found.min() * (1 + settings.beta_tolerance)
@@ -46,7 +48,7 @@ def choose(shared: list[dict[str, Any]], specific: list[dict[str, Any]], setting
         "contrastive",
         *(f"{what}_{each}" for what in ("dependence", "participation_ratio") for each in MODALITIES),
     ]
-    step_2 = pd.DataFrame(specific).groupby(["beta", "lam"], as_index=False)[measured].mean()
+    step_2 = pd.DataFrame(trained_2).groupby(["beta", "lam"], as_index=False)[measured].mean()
     of_beta = step_2[step_2["beta"] == beta]
     limit = of_beta["contrastive"].min() * (1 + settings.lam_tolerance)
     lam = float(of_beta.loc[of_beta["contrastive"] <= limit, "lam"].max())

@@ -8,7 +8,7 @@ from dssl.errors import ConfigError
 from dssl.settings.learning import RunSettings, TrainSharedSettings
 from dssl.settings.screen import ScreenSettings, load_screen, parse_screen
 
-CONFIGS = ["config.yaml", "cell-injury.yaml", "l1000.yaml"]
+CONFIGS = ["config.yaml", "cell-injury.yaml", "cell-injury-wells.yaml", "l1000.yaml"]
 
 
 def content(**sections: Any) -> dict[str, Any]:
@@ -161,3 +161,19 @@ def test_gpus_that_a_job_asks_for(device: str, gpus: int) -> None:
 def test_every_default_satisfies_its_own_constraint() -> None:
     dumped = parse_screen(content(), "x").model_dump(mode="json")
     assert ScreenSettings.model_validate(dumped) == parse_screen(content(), "x")
+
+
+def test_the_ensemble_has_every_seed_and_the_closed_form() -> None:
+    assert parse_screen(content(sweep={"seed": [3, 1]}), "x").members() == ["3", "1", "closed_form"]
+    assert parse_screen(content(sweep={"seed": [3], "closed_form": False}), "x").members() == ["3"]
+    assert parse_screen(content(train_shared={"solver": "gaussian"}), "x").members() == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    "sections", [{"sweep": {"beta": [0.0, 0.1]}}, {"train_shared": {"kl_scale": "released"}}], ids=["beta", "kl_scale"]
+)
+def test_a_closed_form_without_a_solution_is_refused(sections: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"sweep.closed_form needs sweep.beta above 0(.|\n)*sweep.closed_form: false"):
+        parse_screen(content(**sections), "x")
+    sweep = {**sections.get("sweep", {}), "closed_form": False}
+    assert parse_screen(content(**{**sections, "sweep": sweep}), "x").members() == ["0", "1", "2"]

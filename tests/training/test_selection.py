@@ -114,3 +114,14 @@ def test_test_compounds_are_not_looked_at() -> None:
     found = choose(models, specific({(b, 1.0): [1.0] for b in (0.1, 0.2)}), EXACT)
     assert found.beta == 0.2
     assert "test_mrr" not in found.candidates
+
+
+def test_the_closed_form_has_no_say() -> None:
+    models_1, models_2 = shared({0.1: [0.5], 0.2: [0.3]}), specific({(0.1, 1.0): [1.0], (0.2, 1.0): [1.0]})
+    solved = {"seed": "closed_form", "mrr": 9.0, "contrastive": 0.0}
+    with_closed_form = choose(
+        [*models_1, {**models_1[1], **solved}], [*models_2, {**models_2[1], "lam": 2.0, **solved}], EXACT
+    )
+    alone = choose(models_1, models_2, EXACT)
+    assert (with_closed_form.beta, with_closed_form.lam) == (alone.beta, alone.lam) == (0.1, 1.0)
+    assert with_closed_form.candidates.equals(alone.candidates)

@@ -44,6 +44,7 @@ HANDOVER_FOLD = FOLDS[-1] if SCREEN.pair_and_split.refit else FOLDS[0]
 BETAS = [wildcard(value) for value in SCREEN.sweep.beta]
 LAMS = [wildcard(value) for value in SCREEN.sweep.lam]
 SEEDS = SCREEN.sweep.seed
+MEMBERS = SCREEN.members()
 
 SHARED = "fold~{fold}/beta~{beta}/seed~{seed}"
 SPECIFIC = "fold~{fold}/beta~{beta}/lambda~{lam}/seed~{seed}"
@@ -54,7 +55,7 @@ wildcard_constraints:
     fold=r"\d+|full",
     beta=r"[0-9.e+-]+",
     lam=r"[0-9.e+-]+",
-    seed=r"\d+",
+    seed=r"\d+|closed_form",
 
 
 def section(step):

@@ -67,21 +67,21 @@ rule select_model:
         shared_metrics=expand(
             rules.train_shared.output.metrics,
             beta=BETAS,
-            seed=SEEDS,
+            seed=MEMBERS,
             allow_missing=True,
         ),
         specific_metrics=expand(
             rules.train_specific.output.metrics,
             beta=BETAS,
             lam=LAMS,
-            seed=SEEDS,
+            seed=MEMBERS,
             allow_missing=True,
         ),
         models=expand(
             rules.train_specific.output.model,
             beta=BETAS,
             lam=LAMS,
-            seed=SEEDS,
+            seed=MEMBERS,
             allow_missing=True,
         ),
     output:
@@ -89,7 +89,7 @@ rule select_model:
         selected=f"{OUT}/select_model/fold~{{fold}}/selected.json",
         selected_models=expand(
             f"{OUT}/select_model/fold~{{fold}}/seed~{{seed}}.safetensors",
-            seed=SEEDS,
+            seed=MEMBERS,
             allow_missing=True,
         ),
         provenance=f"{OUT}/select_model/fold~{{fold}}/provenance.json",
