@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 # packages that conda calls otherwise than Python's index
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "snakemake": "snakemake-minimal", "torch": "pytorch"}
 # packages that conda does not have; pip installs them inside the environment
-WITHOUT_CONDA = {"pycytominer"}
+WITHOUT_CONDA = {"copairs", "harmonypy", "pycytominer"}
 
 
 @pytest.fixture(scope="module")

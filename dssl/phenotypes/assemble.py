@@ -1,8 +1,9 @@
 """All plates in one AnnData of comparable profiles."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +11,19 @@ import pandas as pd
 from anndata import AnnData
 
 from dssl.errors import TableError, first_few
-from dssl.keys import IS_CONTROL, PLATE
+from dssl.keys import PLATE
 from dssl.phenotypes.blocklist import blocklisted
-from dssl.phenotypes.cells import settle_dtypes, text_of
+from dssl.phenotypes.cells import settle_dtypes
+from dssl.phenotypes.corrections import (
+    Corrections,
+    apply_corrections,
+    constant_in_controls,
+    fit_corrections,
+    passing_controls,
+    require_controls,
+)
 from dssl.phenotypes.quality import is_flagged, plate_rows
-from dssl.phenotypes.sphering import apply_sphering, fit_sphering, varies
+from dssl.phenotypes.selection import streamed_correlation, uncorrelated
 from dssl.settings.preparation import AssembleProfilesSettings
 
 logger = logging.getLogger(__name__)
@@ -22,6 +31,7 @@ logger = logging.getLogger(__name__)
 ABSENT = "absent"
 BLOCKLIST = "blocklist"
 MISSING = "missing"
+REPEATED = "repeated in controls"
 CONSTANT = "constant in controls"
 _DROPPED_COLUMNS = ["feature", "reason", "detail"]
 
@@ -35,168 +45,179 @@ class AssembledProfiles:
     profiles : AnnData
         Wells of all tables in the order given, features in the order of the first table.
     dropped_features : DataFrame
-        feature, reason ("absent", "blocklist", "missing", "constant in controls"), detail.
+        feature, reason ("absent", "blocklist", "missing", "repeated in controls", "constant in controls"), detail.
+    corrections : Corrections
+        What was fitted on control wells, and has been applied.
     """
 
     profiles: AnnData
     dropped_features: pd.DataFrame
+    corrections: Corrections
 
 
-def assemble_profiles(plates: Sequence[AnnData], settings: AssembleProfilesSettings) -> AssembledProfiles:
+@dataclass(frozen=True)
+class _Table:
+    """What is remembered of a table while its values are not in memory."""
+
+    obs: pd.DataFrame
+    features: pd.Index
+    usable: dict[str, int]  # unflagged wells of each plate
+    missing: dict[str, npt.NDArray[np.intp]]  # how many of them lack each feature
+
+
+def assemble_profiles(
+    plates: Sequence[Any], settings: AssembleProfilesSettings, read: Callable[[Any], AnnData] = lambda plate: plate
+) -> AssembledProfiles:
     """Bring normalised plates together; what is fitted here sees control wells only.
 
     A feature is dropped, for the first of these reasons that holds: a table lacks it; it is on the blocklist; on some
     plate it is missing in more than `max_missing_fraction` of the unflagged wells (flagged ones do not count, else a
-    few empty wells would cost every feature); with sphering, it does not vary among the controls. Sphering is fitted on
-    the unflagged controls of all plates together. No well is dropped.
+    few empty wells would cost every feature); among the controls of all plates it repeats another one
+    (`max_control_correlation`); with ComBat or sphering, it does not vary among the controls. The corrections
+    (`dssl.phenotypes.corrections`) are fitted on the unflagged controls of all plates together. No well is dropped.
 
     Columns of obs are the union over the tables: numbers are float64 (NaN where missing), truth values bool, all else
     text ("" where missing), so that an .h5ad gives them back unchanged.
 
     Parameters
     ----------
-    plates : sequence of AnnData
-        One for each table, each of one plate or several, as `normalize_plates` gives them.
+    plates : sequence
+        One for each table, each of one plate or several: what `normalize_plates` gives, or what `read` makes of it.
     settings : AssembleProfilesSettings
-        Limits, and whether to sphere.
+        Limits, and what to correct.
+    read : callable
+        Gives a table's AnnData. It is called two or three times for each, so that only one is in memory at a time,
+        beside the matrix of the kept features.
 
     Raises
     ------
     TableError
-        If there is no table, a well occurs twice, no feature is left, or sphering finds no controls.
+        If there is no table, a well occurs twice, no feature is left, or a correction lacks controls or batches.
     """
     if not plates:
         raise TableError("there is no plate table to assemble; name some in plates.tables or plates.plate_list")
-    obs = _join_obs(plates)
-    features = list(dict.fromkeys(str(name) for plate in plates for name in plate.var_names))
+    tables, var = _survey(plates, read)
+    obs = _join_obs([table.obs for table in tables])
+    require_controls(obs, settings)
+    features = list(dict.fromkeys(str(name) for table in tables for name in table.features))
     dropped: list[tuple[str, str, str]] = []
-    features = _keep(features, ABSENT, _absent(plates, features), dropped)
+    features = _keep(features, ABSENT, _absent(tables, features), dropped)
     if settings.blocklist:
         listed = dict.fromkeys(blocklisted(features), "on pycytominer's CellProfiler blocklist")
         features = _keep(features, BLOCKLIST, listed, dropped)
-    profiles = AnnData(X=_join_values(plates, features), obs=obs, var=plates[0].var.loc[features].copy())
-    features = _keep(features, MISSING, _often_missing(profiles, settings.max_missing_fraction), dropped)
-    profiles = profiles[:, features].copy()
-    if settings.sphering:
-        controls = _sphering_controls(obs)
-        constant = profiles.var_names[~varies(profiles.X[controls])]
-        features = _keep(features, CONSTANT, dict.fromkeys(constant, "cannot be sphered"), dropped)
-        profiles = profiles[:, features].copy()
-        profiles.X = apply_sphering(fit_sphering(profiles.X[controls], settings.sphering_epsilon), profiles.X)
-    return AssembledProfiles(profiles, pd.DataFrame(dropped, columns=_DROPPED_COLUMNS))
+    features = _keep(features, MISSING, _often_missing(tables, features, settings.max_missing_fraction), dropped)
+    if settings.max_control_correlation is not None:
+        correlation = streamed_correlation(_control_blocks(plates, read, features))
+        repeated = uncorrelated(correlation, features, settings.max_control_correlation)[1]
+        features = _keep(features, REPEATED, repeated, dropped)
+    values = _join_values(plates, read, len(obs), features)
+    constant = constant_in_controls(values, obs, settings)
+    if constant.any():
+        lost = dict.fromkeys(np.asarray(features, dtype=object)[constant], "cannot be corrected with them")
+        features = _keep(features, CONSTANT, lost, dropped)
+        values = values[:, ~constant]
+    corrections = fit_corrections(values, obs, tuple(features), settings)
+    apply_corrections(corrections, values, obs)
+    profiles = AnnData(X=values, obs=obs, var=var.loc[features].copy())
+    return AssembledProfiles(profiles, pd.DataFrame(dropped, columns=_DROPPED_COLUMNS), corrections)
 
 
-def annotate_features(adata: AnnData, annotation: pd.DataFrame, source: str) -> None:
-    """Add the user's description of the features to `adata.var`.
-
-    Parameters
-    ----------
-    adata : AnnData
-        Its var gains the columns; a column that var has already (compartment, channel, measurement) is replaced.
-        Features that the table lacks have "" or NaN there, and are counted in the log.
-    annotation : DataFrame
-        Indexed by the feature's name.
-    source : str
-        Name of the annotation's file, for messages.
-
-    Raises
-    ------
-    TableError
-        If a feature is described twice, no feature is described, or a column's name holds "/".
-    """
-    remedy = "Correct the table of plates.features.annotation: one row a feature, its name in the first column."
-    table = annotation.set_axis(text_of(annotation.index.to_series()).to_numpy(), axis=0)
-    table.columns = pd.Index([str(column) for column in table.columns], dtype=object)
-    repeated = table.index[table.index.duplicated() & table.index.isin(adata.var_names)].unique()
-    if len(repeated):
-        raise TableError(f"{source}: {len(repeated)} features are described twice: {first_few(repeated)}\n{remedy}")
-    known = adata.var_names.isin(table.index)
-    if not known.any():
-        raise TableError(
-            f"{source}: describes {first_few(table.index, 3)}, but none of the {adata.n_vars} features"
-            f" ({first_few(adata.var_names, 3)})\n{remedy}"
+def _survey(plates: Sequence[Any], read: Callable[[Any], AnnData]) -> tuple[list[_Table], pd.DataFrame]:
+    """What every table holds, and the first one's var."""
+    tables, var = [], pd.DataFrame()
+    for number, plate in enumerate(plates):
+        adata = read(plate)
+        var = adata.var if number == 0 else var
+        lacking = np.isnan(np.asarray(adata.X))
+        passing = ~is_flagged(adata.obs)
+        own = {name: rows[passing[rows]] for name, rows in plate_rows(adata.obs).items()}
+        tables.append(
+            _Table(
+                obs=adata.obs,
+                features=adata.var_names,
+                usable={name: len(rows) for name, rows in own.items()},
+                missing={name: lacking[rows].sum(axis=0) for name, rows in own.items()},
+            )
         )
-    slashed = [column for column in table.columns if "/" in column]
-    if slashed:
-        raise TableError(f"{source}: no '/' may stand in a column's name: {first_few(map(repr, slashed))}\nRename it.")
-    if not known.all():
-        logger.warning("%s: %d of %d features are not described", source, (~known).sum(), adata.n_vars)
-    added = table[~table.index.duplicated()].reindex(adata.var_names)
-    kept = adata.var.drop(columns=[column for column in adata.var.columns if column in added.columns])
-    adata.var = pd.concat([kept, settle_dtypes(added, list(added.columns))], axis=1)
+    return tables, var
 
 
-def _join_obs(plates: Sequence[AnnData]) -> pd.DataFrame:
-    names = list(dict.fromkeys(column for plate in plates for column in plate.obs.columns))
+def _join_obs(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    names = list(dict.fromkeys(column for table in tables for column in table.columns))
     for column in names:
-        lacking = [plate for plate in plates if column not in plate.obs]
+        lacking = [table for table in tables if column not in table]
         if lacking:
             shown = first_few(_plate_names(lacking))
-            logger.warning("column %r is missing on %d of %d tables: %s", column, len(lacking), len(plates), shown)
+            logger.warning("column %r is missing on %d of %d tables: %s", column, len(lacking), len(tables), shown)
     # as objects: which dtype a column gets is known only when all of its values are together
-    obs = pd.concat([plate.obs.astype(object) for plate in plates])
+    obs = pd.concat([table.astype(object) for table in tables])
     repeated = obs.index[obs.index.duplicated()].unique()
     if len(repeated):
         raise TableError(
             f"{len(repeated)} wells occur in more than one plate table: {first_few(repeated)}"
             "\nRemove one table from plates.tables, or give the plates different names (plates.columns.plate)."
         )
-    plate_names = [name for plate in plates for name in _plate_names([plate])]
-    split = [name for name in dict.fromkeys(plate_names) if plate_names.count(name) > 1]
+    counts = pd.Series(_plate_names(tables)).value_counts(sort=False)
+    split = list(counts.index[counts > 1])
     if split:
         logger.warning("plates %s are spread over several tables, each normalised by itself", first_few(split))
     return settle_dtypes(obs, names)
 
 
-def _plate_names(plates: Sequence[AnnData]) -> list[str]:
-    return [str(name) for plate in plates for name in plate.obs[PLATE].unique()]
+def _plate_names(tables: Sequence[pd.DataFrame]) -> list[str]:
+    return [str(name) for table in tables for name in table[PLATE].unique()]
 
 
-def _absent(plates: Sequence[AnnData], features: list[str]) -> dict[str, str]:
+def _absent(tables: Sequence[_Table], features: list[str]) -> dict[str, str]:
     """Features that a table lacks, with the plates of these tables."""
     lacking: dict[str, list[str]] = {}
-    for plate in plates:
-        for feature in pd.Index(features, dtype=object).difference(plate.var_names, sort=False):
-            lacking.setdefault(feature, []).extend(_plate_names([plate]))
+    wanted = pd.Index(features, dtype=object)
+    for table in tables:
+        for feature in wanted.difference(table.features, sort=False):
+            lacking.setdefault(feature, []).extend(_plate_names([table.obs]))
     return {feature: f"not on plates {first_few(names)}" for feature, names in lacking.items()}
 
 
-def _join_values(plates: Sequence[AnnData], features: list[str]) -> npt.NDArray[np.float32]:
-    values = np.empty((sum(plate.n_obs for plate in plates), len(features)), dtype=np.float32)
-    start = 0
-    for plate in plates:
-        stop = start + plate.n_obs
-        values[start:stop] = np.asarray(plate.X)[:, plate.var_names.get_indexer(features)]
-        start = stop
-    return values
-
-
-def _often_missing(profiles: AnnData, max_fraction: float) -> dict[str, str]:
+def _often_missing(tables: Sequence[_Table], features: list[str], max_fraction: float) -> dict[str, str]:
     """Features missing too often on some plate, with the plate where they are missing most."""
-    usable = ~is_flagged(profiles.obs)
-    worst = np.zeros(profiles.n_vars)
-    where = np.full(profiles.n_vars, "", dtype=object)
-    for plate, rows in plate_rows(profiles.obs).items():
-        own = rows[usable[rows]]
-        if own.size:
-            share = np.isnan(profiles.X[own]).mean(axis=0)
-            where[share > worst] = plate
-            worst = np.maximum(share, worst)
+    usable: dict[str, int] = {}
+    missing: dict[str, npt.NDArray[np.intp]] = {}
+    for table in tables:
+        columns = table.features.get_indexer(pd.Index(features, dtype=object))
+        for plate, counts in table.missing.items():
+            usable[plate] = usable.get(plate, 0) + table.usable[plate]
+            missing[plate] = missing.get(plate, 0) + counts[columns]
+    worst = np.zeros(len(features))
+    where = np.full(len(features), "", dtype=object)
+    for plate, n in usable.items():
+        share = missing[plate] / max(n, 1)
+        where[share > worst] = plate
+        worst = np.maximum(share, worst)
     return {
-        str(profiles.var_names[column]): f"in {worst[column]:.1%} of the wells of plate {where[column]}"
+        features[column]: f"in {worst[column]:.1%} of the wells of plate {where[column]}"
         for column in np.flatnonzero(worst > max_fraction)
     }
 
 
-def _sphering_controls(obs: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    controls = obs[IS_CONTROL].to_numpy(dtype=bool)
-    passing = controls & ~is_flagged(obs)
-    if passing.sum() < 2:
-        raise TableError(
-            f"assemble_profiles.sphering needs control wells, but {passing.sum()} of {controls.sum()} controls pass"
-            "\nName the controls in plates.control, or set assemble_profiles.sphering: false."
-        )
-    return np.asarray(passing)
+def _control_blocks(
+    plates: Sequence[Any], read: Callable[[Any], AnnData], features: list[str]
+) -> Iterator[npt.NDArray[np.float32]]:
+    for plate in plates:
+        adata = read(plate)
+        yield np.asarray(adata.X)[passing_controls(adata.obs)][:, adata.var_names.get_indexer(features)]
+
+
+def _join_values(
+    plates: Sequence[Any], read: Callable[[Any], AnnData], n_wells: int, features: list[str]
+) -> npt.NDArray[np.float32]:
+    values = np.empty((n_wells, len(features)), dtype=np.float32)
+    start = 0
+    for plate in plates:
+        adata = read(plate)
+        stop = start + adata.n_obs
+        values[start:stop] = np.asarray(adata.X)[:, adata.var_names.get_indexer(features)]
+        start = stop
+    return values
 
 
 def _keep(features: list[str], reason: str, found: Mapping[str, str], dropped: list[tuple[str, str, str]]) -> list[str]:

@@ -7,14 +7,13 @@ import numpy as np
 from anndata import AnnData
 
 from dssl.errors import TableError
-from dssl.keys import IS_CONTROL, QC_DEAD, QC_MISSING, QC_OUTLIER
+from dssl.keys import IS_CONTROL, QC_DEAD, QC_MISSING, QC_OUTLIER, WELL
+from dssl.phenotypes.position import Places, effects_at, median_polish, well_places
 from dssl.phenotypes.quality import Flags, flag_dead, flag_missing, flag_outliers, plate_rows
-from dssl.phenotypes.statistics import Array, nan_mad, nan_mean_std, nan_median
+from dssl.phenotypes.statistics import MAD_TO_STD, Array, nan_mad, nan_mean_std, nan_median
 from dssl.settings.preparation import NormalizePlateSettings
 
 logger = logging.getLogger(__name__)
-
-MAD_TO_STD = 1.4826  # of a normal distribution; the constant that pycytominer's mad_robustize uses
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,7 @@ class _Plate:
     is_control: Flags
     missing: Flags
     dead: Flags
+    places: Places | None  # None: positions do not matter
 
 
 def normalize_plates(adata: AnnData, settings: NormalizePlateSettings) -> AnnData:
@@ -42,7 +42,9 @@ def normalize_plates(adata: AnnData, settings: NormalizePlateSettings) -> AnnDat
     A control passes if it is none of qc_missing (lacks features), qc_dead (few cells) and qc_outlier. Outliers show
     only after normalisation, so there are two passes: normalise with the controls that are neither missing nor dead;
     flag the controls whose median |z| exceeds `outlier_z`; on plates that have such, normalise again without them.
-    There is no third pass. With method "none" values are returned as they are, qc_outlier is False everywhere, and
+    There is no third pass. With `position: median_polish`, what the plate's row and column effects (of the same controls)
+    add to a well is subtracted first: only controls tell it, because a treated well's compound is not known to do
+    nothing, and may be a test compound. With method "none" values are returned as they are, qc_outlier is False everywhere, and
     neither `min_controls` nor `clip` is applied.
 
     Parameters
@@ -72,8 +74,9 @@ def normalize_plates(adata: AnnData, settings: NormalizePlateSettings) -> AnnDat
     if settings.method != "none":
         too_few = []
         for name, rows in plate_rows(obs).items():
-            flags = (obs[key].to_numpy(dtype=bool)[rows] for key in (IS_CONTROL, QC_MISSING, QC_DEAD))
-            plate = _Plate(name, *flags)
+            control, missing, dead = (obs[key].to_numpy(dtype=bool)[rows] for key in (IS_CONTROL, QC_MISSING, QC_DEAD))
+            places = well_places(obs[WELL].iloc[rows]) if settings.position == "median_polish" else None
+            plate = _Plate(name, control, missing, dead, places)
             try:
                 normalized[rows], outlier[rows] = _normalize_plate(raw[rows].astype(np.float64), plate, settings)
             except _TooFewError as error:
@@ -92,10 +95,10 @@ class _TooFewError(Exception):
 
 def _normalize_plate(values: Array, plate: _Plate, settings: NormalizePlateSettings) -> tuple[Array, Flags]:
     nobody = np.zeros(len(values), dtype=bool)
-    z, n_without_scale = _standardize(values, _reference(plate, nobody, settings), settings)
+    z, n_without_scale = _standardize(values, plate, _reference(plate, nobody, settings), settings)
     outlier = flag_outliers(z, plate.is_control, settings.outlier_z)
     if outlier.any():
-        z, n_without_scale = _standardize(values, _reference(plate, outlier, settings), settings)
+        z, n_without_scale = _standardize(values, plate, _reference(plate, outlier, settings), settings)
     if n_without_scale:
         logger.warning(
             "plate %s: %d of %d features do not vary in the wells it is normalised with and are missing on it",
@@ -140,7 +143,10 @@ def _too_few_message(too_few: list[str], settings: NormalizePlateSettings) -> st
     )
 
 
-def _standardize(values: Array, reference: Flags, settings: NormalizePlateSettings) -> tuple[Array, int]:
+def _standardize(values: Array, plate: _Plate, reference: Flags, settings: NormalizePlateSettings) -> tuple[Array, int]:
+    if plate.places is not None:
+        fitted = median_polish(values[reference], plate.places[reference], settings.min_position_controls)
+        values = values - effects_at(fitted, plate.places)
     centre, scale = _centre_and_scale(values[reference], settings)
     without_scale = np.isnan(scale) & ~np.isnan(values).all(axis=0)
     return (values - centre) / scale, int(without_scale.sum())

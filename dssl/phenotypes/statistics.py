@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+MAD_TO_STD = 1.4826  # of a normal distribution; the constant that pycytominer's mad_robustize uses
 
 
 def nan_median(values: Array) -> Array:

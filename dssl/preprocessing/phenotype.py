@@ -8,14 +8,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dssl.errors import TableError
+from dssl.errors import TableError, first_few
+from dssl.keys import BATCH, TREATMENT
+from dssl.phenotypes.statistics import MAD_TO_STD
 from dssl.preprocessing.columns import positions_by_name, require_columns
+from dssl.preprocessing.harmony import HarmonyState, apply_harmony, fit_harmony
+from dssl.preprocessing.reproducibility import disagreement
 from dssl.preprocessing.selection import FEATURE, REASON, correlation_filter
 from dssl.settings.preparation import PhenotypePreprocessingSettings
 
 LOGGER = logging.getLogger(__name__)
 Profiles = NDArray[np.float32] | NDArray[np.float64]
-MAD_TO_STD = 1.4826  # of a normal distribution
 SMALLEST_STD = 1e-12  # below this a feature is constant, up to rounding
 SMALLEST_SINGULAR_VALUE = 1e-6  # relative to the largest: what is below is rounding, not variation
 WHITENING_POWER = {"none": 0.0, "half": 0.5, "full": 1.0}
@@ -41,6 +44,8 @@ class PhenotypeState:
         Share of the variance of the scaled features along each axis.
     dropped : DataFrame
         Columns feature, reason.
+    harmony : HarmonyState or None
+        Correction of the batches, in the space of the inputs.
     """
 
     names: tuple[str, ...]
@@ -53,18 +58,24 @@ class PhenotypeState:
     divisor: NDArray[np.float64]
     explained: NDArray[np.float64]
     dropped: pd.DataFrame
+    harmony: HarmonyState | None = None
 
 
 def fit_phenotype(
-    profiles: Profiles, feature_names: Sequence[str], settings: PhenotypePreprocessingSettings
+    profiles: Profiles,
+    feature_names: Sequence[str],
+    settings: PhenotypePreprocessingSettings,
+    obs: pd.DataFrame | None = None,
 ) -> PhenotypeState:
     """Fit on training profiles only.
 
-    In order: missing and infinite values become the feature's median; features that hardly vary or repeat another one
-    are dropped; the others are centred and scaled (robust: median and 1.4826 MAD, or the standard deviation where the
-    MAD is below `min_std`; standard: mean and standard deviation) and clipped; principal components by singular value
+    In order: missing and infinite values become the feature's median; features that hardly vary, that replicate wells
+    do not agree in (`min_replicate_correlation`, `max_replicate_std`), or that repeat another one are dropped; the
+    others are centred and scaled (robust: median and 1.4826 MAD, or the standard deviation where the MAD is below
+    `min_std`; standard: mean and standard deviation) and clipped; principal components by singular value
     decomposition, the largest loading of each being positive. Scores t are divided by sd(t)^w with w = 0 (none), 1/2
-    (half) or 1 (full). Standard deviations are those of the training rows (divisor n).
+    (half) or 1 (full). Standard deviations are those of the training rows (divisor n). With `harmony`, the batches are
+    aligned last.
 
     Parameters
     ----------
@@ -74,11 +85,13 @@ def fit_phenotype(
         Names of the p columns.
     settings : PhenotypePreprocessingSettings
         `n_components` is an upper bound: there are at most min(n - 1, p), and none of directions without variation.
+    obs : DataFrame, optional
+        The rows' treatment and batch; needed where replicates are compared or batches aligned.
 
     Raises
     ------
     TableError
-        If there are fewer than two rows, or no feature varies.
+        If there are fewer than two rows, no feature is left, there are no replicates to compare or no batches to align.
     """
     require_columns(profiles.shape[1], feature_names, "phenotype")
     if len(profiles) < 2:
@@ -87,13 +100,18 @@ def fit_phenotype(
             "Pair more wells with compounds."
         )
     values, median = _impute_median(profiles)
-    kept, dropped = _select(values, ~np.isnan(median), feature_names, settings)
+    kept, dropped = _select(values, ~np.isnan(median), feature_names, settings, obs)
     values = values[:, kept]
     center, scale = _center_and_scale(values, settings)
     clip = np.inf if settings.clip is None else settings.clip
     scaled = np.clip((values - center) / scale, -clip, clip)
     mean = scaled.mean(axis=0)
     components, spread, explained = principal_components(scaled - mean, settings.n_components)
+    divisor = spread ** WHITENING_POWER[settings.whiten]
+    harmony = None
+    if settings.harmony is not None:
+        batches = _column(obs, BATCH)
+        harmony = fit_harmony((scaled - mean) @ components / divisor, batches, settings.harmony)
     LOGGER.info("phenotype: %d of %d features, %d components", len(kept), len(feature_names), len(spread))
     return PhenotypeState(
         names=tuple(feature_names[position] for position in kept.tolist()),
@@ -103,9 +121,10 @@ def fit_phenotype(
         clip=clip,
         mean=mean,
         components=components,
-        divisor=spread ** WHITENING_POWER[settings.whiten],
+        divisor=divisor,
         explained=explained,
         dropped=dropped,
+        harmony=harmony,
     )
 
 
@@ -120,16 +139,37 @@ def scale_phenotype(state: PhenotypeState, profiles: Profiles, feature_names: Se
     return _scaled(state, profiles, feature_names).astype(np.float32)
 
 
-def apply_phenotype(state: PhenotypeState, profiles: Profiles, feature_names: Sequence[str]) -> NDArray[np.float32]:
+def apply_phenotype(
+    state: PhenotypeState, profiles: Profiles, feature_names: Sequence[str], obs: pd.DataFrame | None = None
+) -> NDArray[np.float32]:
     """Give the model's phenotype inputs of any profiles; shape (n, k).
+
+    Parameters
+    ----------
+    state, profiles, feature_names : what was fitted, the rows and the names of their columns.
+    obs : DataFrame, optional
+        The rows' batch; needed where Harmony was fitted.
 
     Raises
     ------
     TableError
-        If a selected feature is missing; other features and the order of columns do not matter.
+        If a selected feature is missing (other features and the order of columns do not matter), or, with Harmony, a
+        row belongs to a batch that was not among the training wells.
     """
     centred = _scaled(state, profiles, feature_names) - state.mean
-    return (centred @ state.components / state.divisor).astype(np.float32)
+    inputs = centred @ state.components / state.divisor
+    if state.harmony is not None:
+        inputs = apply_harmony(state.harmony, inputs, _column(obs, BATCH))
+    return inputs.astype(np.float32)
+
+
+def _column(obs: pd.DataFrame | None, name: str) -> NDArray[np.object_]:
+    if obs is None or name not in obs:
+        raise TableError(
+            f"phenotype preprocessing needs the {name} of every profile, found {first_few(() if obs is None else obs)}\n"
+            "Set fit_preprocessing.phenotype.harmony, min_replicate_correlation and max_replicate_std to null."
+        )
+    return obs[name].astype(str).to_numpy(dtype=object)
 
 
 def _scaled(state: PhenotypeState, profiles: Profiles, feature_names: Sequence[str]) -> NDArray[np.float64]:
@@ -154,6 +194,7 @@ def _select(
     present: NDArray[np.bool_],
     names: Sequence[str],
     settings: PhenotypePreprocessingSettings,
+    obs: pd.DataFrame | None,
 ) -> tuple[NDArray[np.int64], pd.DataFrame]:
     """Positions of the kept features, and the table of the others with their reasons."""
     spread = np.where(present, values.std(axis=0), 0.0)
@@ -166,6 +207,16 @@ def _select(
             f"none of the {len(names)} phenotype features varies over the training profiles\n"
             "Lower fit_preprocessing.phenotype.min_std, or look at plates.features and the normalisation."
         )
+    if settings.min_replicate_correlation is not None or settings.max_replicate_std is not None:
+        reasons = disagreement(values[:, kept], _column(obs, TREATMENT), settings)
+        lost = np.flatnonzero(reasons != "")
+        listed = {FEATURE: np.asarray(names, dtype=object)[kept[lost]], REASON: reasons[lost]}
+        kept, dropped = np.delete(kept, lost), pd.concat([dropped, pd.DataFrame(listed)], ignore_index=True)
+        if not len(kept):
+            raise TableError(
+                f"replicate wells agree in none of the {len(names)} features; the first: {listed[REASON][0]}\n"
+                "Lower fit_preprocessing.phenotype.min_replicate_correlation, or raise max_replicate_std."
+            )
     if settings.max_correlation is not None:
         chosen, repeated = correlation_filter(
             values[:, kept], [names[position] for position in kept.tolist()], settings.max_correlation

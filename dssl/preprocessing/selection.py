@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dssl.phenotypes.selection import uncorrelated
+
 FEATURE, REASON = "feature", "reason"
-# mean correlations are compared after rounding to what single precision tells: equal ones stay equal
-DECIMALS = 6
 
 
 def absolute_correlation(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -23,11 +23,7 @@ def absolute_correlation(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def correlation_filter(
     values: NDArray[np.float64], names: Sequence[str], threshold: float
 ) -> tuple[NDArray[np.bool_], pd.DataFrame]:
-    """Drop features until no two are correlated above `threshold`.
-
-    Features are visited from the smallest mean absolute correlation with all features to the largest, ties in the
-    order of names; one is kept unless it is correlated above the threshold with one that is kept already. So of each
-    pair the feature with the larger mean goes, and every feature that goes has a representative that stays.
+    """Drop features until no two are correlated above `threshold`, as `dssl.phenotypes.selection.uncorrelated` does.
 
     Parameters
     ----------
@@ -44,15 +40,5 @@ def correlation_filter(
     dropped : DataFrame
         Columns feature and reason (the kept feature it repeats), in the order of the columns.
     """
-    correlation = absolute_correlation(values)
-    mean = np.round(correlation.mean(axis=1), DECIMALS)
-    above = correlation > threshold
-    order = np.lexsort((np.asarray(names, dtype=np.str_), mean))
-    keep = np.zeros(len(names), dtype=bool)
-    for position in order:
-        keep[position] = not (above[position] & keep).any()
-    rows = []
-    for position in np.flatnonzero(~keep).tolist():
-        twin = int(np.where(keep, correlation[position], -1.0).argmax())
-        rows.append((names[position], f"correlation {correlation[position, twin]:.3f} with {names[twin]}"))
-    return keep, pd.DataFrame(rows, columns=[FEATURE, REASON], dtype=object)
+    keep, reasons = uncorrelated(absolute_correlation(values), names, threshold)
+    return keep, pd.DataFrame(list(reasons.items()), columns=[FEATURE, REASON], dtype=object)

@@ -16,6 +16,7 @@ from scipy import sparse
 from dssl.errors import IntegrityError
 from dssl.io import atomic_path
 from dssl.preprocessing.descriptors import DescriptorScaling
+from dssl.preprocessing.harmony import HarmonyState
 from dssl.preprocessing.kernel_components import KernelComponents
 from dssl.preprocessing.molecule import MoleculeState
 from dssl.preprocessing.phenotype import PhenotypeState
@@ -89,7 +90,12 @@ def load_state(path: Path) -> PreprocessingState:
 def _pack_phenotype(state: PhenotypeState) -> tuple[Arrays, Text]:
     arrays: Arrays = {f"phenotype.{name}": getattr(state, name) for name in PHENOTYPE_ARRAYS}
     arrays["phenotype.clip"] = np.array([state.clip])
-    return arrays, {"names": state.names, "dropped": _pack_dropped(state.dropped)}
+    text: Text = {"names": state.names, "dropped": _pack_dropped(state.dropped)}
+    if state.harmony is not None:
+        text["batches"] = state.harmony.batches
+        arrays["harmony.sigma"] = np.array([state.harmony.sigma])
+        arrays |= {"harmony.centroids": state.harmony.centroids, "harmony.offsets": state.harmony.offsets}
+    return arrays, text
 
 
 def _unpack_phenotype(arrays: Arrays, text: Text) -> PhenotypeState:
@@ -97,7 +103,19 @@ def _unpack_phenotype(arrays: Arrays, text: Text) -> PhenotypeState:
         names=tuple(text["names"]),
         clip=float(arrays["phenotype.clip"].item()),
         dropped=_unpack_dropped(text["dropped"]),
+        harmony=_unpack_harmony(arrays, text),
         **{name: arrays[f"phenotype.{name}"] for name in PHENOTYPE_ARRAYS},
+    )
+
+
+def _unpack_harmony(arrays: Arrays, text: Text) -> HarmonyState | None:
+    if "batches" not in text:
+        return None
+    return HarmonyState(
+        batches=tuple(text["batches"]),
+        centroids=arrays["harmony.centroids"],
+        sigma=float(arrays["harmony.sigma"].item()),
+        offsets=arrays["harmony.offsets"],
     )
 
 

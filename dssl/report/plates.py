@@ -1,6 +1,5 @@
 """Section 2: how good the plates are."""
 
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dssl import keys
+from dssl.phenotypes.position import well_position
 from dssl.report.content import Figure, Note, Part, Section, frame_table
 from dssl.report.figures import style, svg_uri
 
@@ -26,7 +26,6 @@ COLUMNS = [
     "treated_magnitude",
 ]
 N_MAPS = 12
-POSITION = re.compile(r"^([A-Za-z]{1,2})0*(\d{1,2})$")
 
 
 def plates_section(quality: pd.DataFrame, profiles: "AnnData") -> Section:
@@ -48,17 +47,6 @@ def _summary(quality: pd.DataFrame) -> str:
     flagged = int(quality["n_flagged"].sum()) if "n_flagged" in quality else 0
     n_wells = int(quality["n_wells"].sum())
     return f"{flagged:,} of {n_wells:,} wells ({flagged / max(n_wells, 1):.1%}) carry a quality flag."
-
-
-def well_position(well: str) -> tuple[int, int] | None:
-    """Row and column, from 0, of a well named like A01 or AB48; None of any other name."""
-    match = POSITION.match(well)
-    if match is None:
-        return None
-    row = 0
-    for letter in match[1].upper():
-        row = row * 26 + ord(letter) - ord("A") + 1
-    return row - 1, int(match[2]) - 1
 
 
 def plate_maps(profiles: "AnnData") -> Figure | None:

@@ -118,6 +118,13 @@ class NormalizePlateSettings(Settings):
     outlier_z: float = Field(
         6.0, gt=0, description="a control well whose median absolute z exceeds this is flagged qc_outlier and not used"
     )
+    position: Literal["none", "median_polish"] = Field(
+        "none",
+        description="median_polish: subtract the row and column effects of the plate's controls (Tukey) before scaling",
+    )
+    min_position_controls: int = Field(
+        3, ge=2, description="a row or column with fewer passing controls has no effect to subtract"
+    )
 
 
 class AssembleProfilesSettings(Settings):
@@ -127,7 +134,32 @@ class AssembleProfilesSettings(Settings):
     max_missing_fraction: float = Field(
         0.05, ge=0, lt=1, description="drop features missing in more than this share of the wells of any plate"
     )
-    sphering: bool = Field(False, description="whiten with the covariance of all plates' controls (TVN)")
+    max_control_correlation: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="of two features correlated above this among all controls one is dropped; null: keep all",
+    )
+    min_controls: int = Field(
+        8, ge=2, description="fewest passing controls of a batch (or of the screen) for what is fitted on them here"
+    )
+    position: Literal["none", "median_polish", "well"] = Field(
+        "none",
+        description="subtract what the controls of all plates have in common in a row and a column, or at a well",
+    )
+    min_position_controls: int = Field(
+        3, ge=2, description="a row, column or well position with fewer passing controls is left as it is"
+    )
+    standardize: Literal["none", "batch", "all"] = Field(
+        "none", description="median and MAD once more, from the controls of each batch or of all plates"
+    )
+    combat: bool = Field(
+        False, description="ComBat (scanpy), fitted on the controls of every batch and applied to all its wells"
+    )
+    sphering: bool = Field(False, description="whiten with the covariance of the controls (TVN)")
+    sphering_scope: Literal["all", "batch"] = Field(
+        "all", description="whose controls: those of all plates, or of the well's own batch"
+    )
     sphering_epsilon: float = Field(0.1, gt=0, description="added to the eigenvalues of the controls' correlation")
 
 
@@ -165,6 +197,19 @@ class PairAndSplitSettings(Settings):
         return self
 
 
+class HarmonySettings(Settings):
+    """Harmony (harmonypy): clusters that mix the batches, and a linear correction of every batch in each of them."""
+
+    n_clusters: int | None = Field(
+        None, ge=1, description="soft clusters; null: one for 30 training wells, 100 at most"
+    )
+    theta: float = Field(2.0, ge=0, description="how strongly clusters are made to mix the batches")
+    ridge: float = Field(1.0, gt=0, description="ridge on a batch's offset within a cluster, in wells")
+    sigma: float = Field(0.1, gt=0, description="width of the soft assignment to clusters, on 2 (1 - cosine)")
+    max_iterations: int = Field(10, ge=1, description="rounds of clustering and correction")
+    seed: int = Field(0, ge=0, description="seed of the clusters' start")
+
+
 class PhenotypePreprocessingSettings(Settings):
     """Fitted on the training wells."""
 
@@ -172,12 +217,26 @@ class PhenotypePreprocessingSettings(Settings):
     max_correlation: float | None = Field(
         0.95, gt=0, le=1, description="of two features correlated above this one is dropped; null: keep all"
     )
+    min_replicate_correlation: float | None = Field(
+        None,
+        ge=-1,
+        le=1,
+        description="drop features whose intraclass correlation between replicate wells is below this; null: keep all",
+    )
+    max_replicate_std: float | None = Field(
+        None,
+        gt=0,
+        description="drop features whose mean standard deviation between replicate wells exceeds this; null: keep all",
+    )
     scale: Literal["robust", "standard", "none"] = Field("robust", description="per-feature centre and scale")
     clip: float | None = Field(10.0, gt=0, description="clip scaled values to [-clip, clip]; null: do not")
     whiten: Literal["none", "half", "full"] = Field(
         "half", description="principal component scores divided by nothing, the root of, or their standard deviation"
     )
     n_components: int = Field(150, ge=1, description="principal components (at most the training profiles minus one)")
+    harmony: HarmonySettings | None = Field(
+        None, description="present: batches are aligned by Harmony, fitted on the training wells' components"
+    )
 
 
 class MoleculePreprocessingSettings(Settings):

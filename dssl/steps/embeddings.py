@@ -51,7 +51,7 @@ def prepare_levels(pairs: "MuData", state: "PreprocessingState", fold: str) -> d
     wells, molecules = pairs[keys.PHENOTYPE], pairs[keys.MOLECULE]
     roles = molecules.obs[keys.fold_column(fold)].astype(str)
     described = without_folds(molecules.obs)
-    profiles = apply_phenotype(state.phenotype, wells.X, list(wells.var_names))
+    profiles = apply_phenotype(state.phenotype, wells.X, list(wells.var_names), wells.obs)
     levels = {}
     for name, level in LEVELS.items():
         values, obs = pool(profiles, wells.obs, level)

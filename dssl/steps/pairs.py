@@ -48,14 +48,14 @@ def fit_preprocessing(
     mdata = read_pairs(pairs)
     wells, molecules = mdata[keys.PHENOTYPE], mdata[keys.MOLECULE]
     train, names = training_rows(mdata, fold), list(wells.var_names)
-    phenotype = fit_phenotype(wells.X[train.phenotype], names, settings.phenotype)
+    phenotype = fit_phenotype(wells.X[train.phenotype], names, settings.phenotype, wells.obs[train.phenotype])
     molecule = fit_molecule(molecules.X[train.molecule], molecules.var, settings.molecule)
     record = stamp("fit_preprocessing", {"fold": fold, "settings": settings.model_dump(mode="json")})
     save_state(state, phenotype, molecule, record)
     prepared = inputs_mudata(
         mdata,
         fold,
-        apply_phenotype(phenotype, wells.X, names),
+        apply_phenotype(phenotype, wells.X, names, wells.obs),
         apply_molecule(molecule, molecules.X, list(molecules.var_names)),
     )
     write_pairs(inputs, prepared, record)

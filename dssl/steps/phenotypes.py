@@ -68,7 +68,7 @@ def assemble_profiles(
     dropped_features: Output,
 ) -> None:
     """Bring all plates together on the features that every plate has."""
-    from dssl.phenotypes.assemble import annotate_features
+    from dssl.phenotypes.annotation import annotate_features
     from dssl.phenotypes.assemble import assemble_profiles as assemble
 
     assembled = assemble([read_anndata(path) for path in plates], settings)

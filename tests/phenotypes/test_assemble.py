@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from dssl.errors import TableError
-from dssl.phenotypes.assemble import annotate_features, assemble_profiles
+from dssl.phenotypes.annotation import annotate_features
+from dssl.phenotypes.assemble import assemble_profiles
 from dssl.phenotypes.sphering import apply_sphering, fit_sphering
 from dssl.settings.preparation import AssembleProfilesSettings
 
@@ -80,7 +81,8 @@ def test_sphering_is_fitted_on_the_passing_controls_of_all_plates(flagged):
 
 
 def test_sphering_without_controls_names_the_key(flagged):
-    with pytest.raises(TableError, match="0 of 0 controls pass\n.*assemble_profiles.sphering: false"):
+    said = r"assemble_profiles.sphering needs 8 .* too few in 1: all \(0\)\n.*switch assemble_profiles.sphering off"
+    with pytest.raises(TableError, match=said):
         assemble_profiles([flagged(random(5, 2), n_controls=0)], AssembleProfilesSettings(sphering=True))
 
 
@@ -161,7 +163,7 @@ def test_tables_that_went_through_files_assemble_to_the_same(flagged, tmp_path):
 def test_the_plates_are_left_as_they_are(flagged):
     plate = flagged(random(6, 3), n_controls=4)
     before = plate.copy()
-    assemble_profiles([plate], AssembleProfilesSettings(sphering=True))
+    assemble_profiles([plate], AssembleProfilesSettings(sphering=True, min_controls=2))
     np.testing.assert_array_equal(plate.X, before.X)
     pd.testing.assert_frame_equal(plate.obs, before.obs)
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dssl.phenotypes.position import well_position
 from dssl.report.attribution import attribution_parts
 from dssl.report.content import interval, number, p_text, text_of
 from dssl.report.examples import examples_section, expected_ranks, spread_over
@@ -16,7 +17,7 @@ from dssl.report.information import information_figure, information_table
 from dssl.report.knowledge import knowledge_section, mean_probes
 from dssl.report.leakage import leakage_sentence, leakage_table
 from dssl.report.maps import maps_section
-from dssl.report.plates import plate_maps, plates_section, well_position
+from dssl.report.plates import plate_maps, plates_section
 from dssl.report.retrieval import retrieval_section, sentences
 from dssl.report.retrieval_tables import best_methods, main_table
 
