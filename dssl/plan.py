@@ -1,15 +1,18 @@
 """Which files and jobs a screen consists of: known from its settings alone, before anything is computed."""
 
 from collections import Counter
+from collections.abc import Iterable
 from glob import glob
 from pathlib import Path
 
 from dssl.errors import ConfigError, first_few
 from dssl.io import read_table, stem_of
 from dssl.keys import FULL_FOLD
+from dssl.settings.inputs import PlateTableSettings
 from dssl.settings.screen import ScreenSettings
 
 RESULTS = Path("results")
+SHOWN_TABLES = 50
 
 
 def step_folder(screen: ScreenSettings, step: str) -> Path:
@@ -66,6 +69,29 @@ def _expand(screen: ScreenSettings, name: str) -> list[Path]:
     return [Path(each) for each in found]
 
 
+def parts(names: Iterable[str], per_list: int) -> dict[str, list[str]]:
+    """Names in parts "0", "1", ... of `per_list` at most, in their order: what one command line can hold."""
+    listed = list(names)
+    starts = range(0, len(listed), per_list)
+    return {str(number): listed[start : start + per_list] for number, start in enumerate(starts)}
+
+
+def reading_of_plates(screen: ScreenSettings) -> PlateTableSettings:
+    """What the plates' columns mean, without the list of tables: neither is a plate read again when others are added,
+    nor does a list of thousands reach a command line.
+    """
+    return screen.plates.model_copy(update={"tables": []})
+
+
+def shown(screen: ScreenSettings) -> ScreenSettings:
+    """The settings as the report prints them: of a long list of plate tables, only the first ones."""
+    tables = screen.plates.tables
+    if len(tables) <= SHOWN_TABLES:
+        return screen
+    first = [*tables[:SHOWN_TABLES], f"and {len(tables) - SHOWN_TABLES} more"]
+    return screen.model_copy(update={"plates": screen.plates.model_copy(update={"tables": first})})
+
+
 def folds(screen: ScreenSettings, with_full: bool = True) -> list[str]:
     """Names of the folds: "0", "1", ..., and "full" for the model trained on every compound."""
     numbered = [str(number) for number in range(screen.pair_and_split.n_folds)]
@@ -90,14 +116,18 @@ def job_counts(screen: ScreenSettings) -> dict[str, int]:
     source = {"simulate_screen": 1} if screen.simulate_screen else {}
     if screen.fetch_screen:
         source = {"fetch_screen": len(screen.fetch_screen.files)}
+    n_tables = len(plate_tables(screen))
     n_learned = n_tests * len(screen.train_learned_baseline.methods)
     learned = {"train_learned_baseline": n_learned * n_trials(screen) * n_seed, "select_learned_baseline": n_learned}
-    return source | {
+    counts = source | {
         "standardize_molecules": 1,
         "featurize_molecules": 1,
-        "normalize_plate": len(plate_tables(screen)),
+        "normalize_plate": n_tables,
+        "list_plates": len(parts(map(str, range(n_tables)), screen.list_files.per_list)),
         "assemble_profiles": 1,
+        "call_activity": 1,
         "pair_and_split": 1,
+        "compare_preprocessing": 1,
         "fit_preprocessing": n_folds,
         "train_shared": n_folds * n_beta * n_members,
         "train_specific": n_folds * n_beta * n_lam * n_members,
@@ -109,5 +139,7 @@ def job_counts(screen: ScreenSettings) -> dict[str, int]:
         "evaluate_disentanglement": n_tests,
         "summarize_folds": 1,
         "report": 1,
-        "manifest": 1,
     }
+    # every job so far has a record, which the manifest reads
+    n_lists = len(parts(map(str, range(sum(counts.values()))), screen.list_files.per_list))
+    return counts | {"list_records": n_lists, "manifest": 1}

@@ -28,10 +28,10 @@ def pool(values: NDArray[np.float32], obs: pd.DataFrame, level: str) -> tuple[ND
     """
     key = LEVEL_KEYS[level]
     if key is None:
-        return values, obs.assign(**{keys.N_WELLS: 1})
+        return values, obs.assign(**{keys.N_WELLS: _n_wells(obs)})
     codes, names = pd.factorize(obs[key].astype(object))
     pooled = mean_rows(values, codes, len(names)).astype(np.float32)
-    return pooled, _pooled_obs(obs, codes, pd.Index(names), np.bincount(codes))
+    return pooled, pooled_obs(obs, codes, pd.Index(names))
 
 
 def mean_rows(values: NDArray[np.float32], codes: NDArray[np.integer], n: int) -> NDArray[np.float64]:
@@ -41,7 +41,13 @@ def mean_rows(values: NDArray[np.float32], codes: NDArray[np.integer], n: int) -
     return sums / np.bincount(codes, minlength=n)[:, None]
 
 
-def _pooled_obs(obs: pd.DataFrame, codes: NDArray[np.intp], names: pd.Index, counts: NDArray[np.int64]) -> pd.DataFrame:
+def _n_wells(obs: pd.DataFrame) -> NDArray[np.int64]:
+    """Wells of every row: as said, where rows were pooled before, or one."""
+    return obs[keys.N_WELLS].to_numpy(dtype=np.int64) if keys.N_WELLS in obs else np.ones(len(obs), dtype=np.int64)
+
+
+def pooled_obs(obs: pd.DataFrame, codes: NDArray[np.intp], names: pd.Index) -> pd.DataFrame:
+    """The obs that `pool` gives to the rows of each code, indexed by `names`."""
     grouped = obs.groupby(codes, sort=True)
     pooled = pd.DataFrame(index=pd.RangeIndex(len(names)))
     for column in obs.columns:
@@ -51,6 +57,7 @@ def _pooled_obs(obs: pd.DataFrame, codes: NDArray[np.intp], names: pd.Index, cou
             pooled[column] = grouped[column].mean()
         elif (grouped[column].nunique(dropna=False) == 1).all():
             pooled[column] = grouped[column].first()
+    counts = np.bincount(codes, weights=_n_wells(obs)).astype(np.int64)
     return pooled.assign(**{keys.N_WELLS: counts}).set_axis(names.astype(str), axis=0)
 
 

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from dssl import keys
 from dssl.errors import PairingError, TableError, first_few
+from dssl.pairs.replicates import pool_replicates
 from dssl.pairs.splits import assign_groups, present_values, require_column, require_enough_groups
 from dssl.pairs.storage import as_mudata, storable
 from dssl.settings.preparation import PairAndSplitSettings
@@ -88,11 +89,12 @@ def pair(profiles: AnnData, features: AnnData, aliases: pd.DataFrame, settings: 
     molecules = features.obs[paired].copy()
     molecules[keys.GROUP] = assign_groups(molecules, settings)
     require_enough_groups(molecules[keys.GROUP], settings)
-    treatments = _treatments(mapped[used], wells[keys.DOSE_UM][used])
+    treatments = treatments_of(mapped[used], wells[keys.DOSE_UM][used])
     treated = wells[used].assign(**{keys.COMPOUND_ID: mapped[used], keys.TREATMENT: treatments})
     excluded_wells = _excluded_wells(wells, found, reasons)
     _log_counts(excluded_wells, excluded_compounds, int(used.sum()), len(molecules))
-    phenotype = AnnData(_dense(profiles[used].X), obs=storable(treated), var=storable(profiles.var))
+    values, treated = pool_replicates(_dense(profiles[used].X), treated, settings.pool, settings.pool_by)
+    phenotype = AnnData(values, obs=storable(treated), var=storable(profiles.var))
     molecule = AnnData(_sparse(features[paired].X), obs=storable(molecules), var=storable(features.var))
     return Pairs(as_mudata(phenotype, molecule), excluded_wells, excluded_compounds.reset_index(drop=True))
 
@@ -165,7 +167,8 @@ def _repeated(column: pd.Series, compounds_of_wells: pd.Series) -> pd.Series:
     return pd.Series([f"same {column.name} as {compound}" for compound in later], index=later.index, name="reason")
 
 
-def _treatments(compounds: pd.Series, doses_um: pd.Series) -> pd.Series:
+def treatments_of(compounds: pd.Series, doses_um: pd.Series) -> pd.Series:
+    """Treatment of every well: compound@dose, or the compound where there is no dose."""
     doses = doses_um.map(lambda dose: f"@{dose:g}uM", na_action="ignore")
     return compounds.add(doses.astype(object).fillna(""))
 

@@ -46,10 +46,15 @@ def style() -> Iterator[None]:
 
 def svg_uri(figure: Figure) -> str:
     """The figure as an SVG data URI; the same figure gives the same bytes."""
+    return data_uri(svg_bytes(figure), "image/svg+xml")
+
+
+def svg_bytes(figure: Figure) -> bytes:
+    """The figure as SVG; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     with matplotlib.rc_context(STYLE):
         figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
-    return data_uri(buffer.getvalue(), "image/svg+xml")
+    return buffer.getvalue()
 
 
 def data_uri(content: bytes, media_type: str) -> str:

@@ -181,6 +181,12 @@ class PairAndSplitSettings(Settings):
     exclude_flags: list[Literal["qc_missing", "qc_dead", "qc_outlier"]] = Field(
         ["qc_missing", "qc_dead"], description="wells with one of these flags are not used (and are listed)"
     )
+    pool: Literal["none", "mean", "modz"] = Field(
+        "none", description="replicate wells of a treatment become one profile: their mean, or weighted by agreement"
+    )
+    pool_by: list[str] = Field(
+        [], description="columns that pooled wells must agree in beside compound and dose (plate, batch, a kept column)"
+    )
     n_folds: int = Field(5, ge=2, description="test folds; with split: column, the number of distinct values")
     validation_fraction: float = Field(
         0.15, gt=0, lt=0.5, description="share of the compounds outside the test fold that choose the model"

@@ -32,6 +32,7 @@ from dssl.settings.preparation import (
     SimulateScreenSettings,
     StandardizeMoleculesSettings,
 )
+from dssl.settings.quality import CallActivitySettings, ComparePreprocessingSettings, ListFilesSettings
 
 
 class ScreenSettings(Settings):
@@ -45,9 +46,12 @@ class ScreenSettings(Settings):
     standardize_molecules: StandardizeMoleculesSettings = StandardizeMoleculesSettings()
     featurize_molecules: FeaturizeMoleculesSettings = FeaturizeMoleculesSettings()
     normalize_plate: NormalizePlateSettings = NormalizePlateSettings()
+    list_files: ListFilesSettings = ListFilesSettings()
     assemble_profiles: AssembleProfilesSettings = AssembleProfilesSettings()
+    call_activity: CallActivitySettings = CallActivitySettings()
     pair_and_split: PairAndSplitSettings = PairAndSplitSettings()
     fit_preprocessing: FitPreprocessingSettings = FitPreprocessingSettings()
+    compare_preprocessing: ComparePreprocessingSettings = ComparePreprocessingSettings()
     sweep: SweepSettings = SweepSettings()
     train_shared: TrainSharedSettings = TrainSharedSettings()
     train_specific: TrainSpecificSettings = TrainSpecificSettings()

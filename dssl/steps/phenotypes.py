@@ -8,6 +8,7 @@ from dssl.io import read_anndata, read_table, stem_of, table_columns, write_annd
 from dssl.provenance import stamp
 from dssl.settings.inputs import PlateTableSettings
 from dssl.settings.preparation import AssembleProfilesSettings, NormalizePlateSettings
+from dssl.steps.lists import PROFILES, listed
 from dssl.steps.registry import Input, Inputs, OptionalInput, Output, step
 
 
@@ -66,15 +67,19 @@ def assemble_profiles(
     annotation: OptionalInput,
     profiles: Output,
     dropped_features: Output,
+    state: Output,
 ) -> None:
-    """Bring all plates together on the features that every plate has."""
+    """Bring the plates of some lists together on the features that all have, and correct them by their controls."""
     from dssl.phenotypes.annotation import annotate_features
     from dssl.phenotypes.assemble import assemble_profiles as assemble
+    from dssl.phenotypes.corrections_file import save_corrections
 
-    assembled = assemble([read_anndata(path) for path in plates], settings)
+    assembled = assemble(listed(plates, PROFILES), settings, read_anndata)
     adata = assembled.profiles
     if annotation is not None:
         first = table_columns(annotation)[0]
         annotate_features(adata, read_table(annotation, text_columns=[first]).set_index(first), str(annotation))
+    record = stamp("assemble_profiles", settings.model_dump(mode="json"))
     write_table(dropped_features, assembled.dropped_features)
-    write_anndata(profiles, adata, stamp("assemble_profiles", settings.model_dump(mode="json")))
+    save_corrections(state, assembled.corrections, record)
+    write_anndata(profiles, adata, record)

@@ -10,6 +10,7 @@ from dssl.io import read_anndata, read_json, read_table, write_json, write_text
 from dssl.provenance import package_versions
 from dssl.settings.evaluation import ManifestSettings, ReportSettings
 from dssl.settings.screen import ScreenSettings
+from dssl.steps.lists import QUALITY, RECORD, listed
 from dssl.steps.registry import Input, Inputs, Output, step
 
 if TYPE_CHECKING:
@@ -22,9 +23,11 @@ def report(
     settings: ReportSettings,
     screen: ScreenSettings,
     simulated: bool,
-    quality: Inputs,
+    plates: Inputs,
     profiles: Input,
     dropped_features: Input,
+    activity: Input,
+    comparison: Input,
     molecules: Input,
     rejected: Input,
     merged: Input,
@@ -57,15 +60,17 @@ def report(
     from dssl.report.maps import maps_section
     from dssl.report.page import render
     from dssl.report.plates import plates_section
+    from dssl.report.preprocessing import preprocessing_section
     from dssl.report.retrieval import retrieval_section
 
-    plates = pd.concat([_table(path) for path in quality], ignore_index=True)
+    quality = pd.concat([_table(path) for path in listed(plates, QUALITY)], ignore_index=True)
     left_out = (excluded_wells, excluded_compounds, molecules, rejected, merged, dropped_features, folds)
     selections = _selections(selected, candidates)
     scores = _table(retrieval)
     sections = [
-        funnel_section(Screened(plates, *map(_table, left_out))),
-        plates_section(plates, read_anndata(profiles)),
+        funnel_section(Screened(quality, *map(_table, left_out))),
+        plates_section(quality, read_anndata(profiles)),
+        preprocessing_section(_table(comparison), _table(activity)),
         learning_section(selections, _runs(selections, shared_histories, specific_histories)),
         retrieval_section(scores, _table(comparisons)),
         maps_section(
@@ -89,11 +94,14 @@ def report(
 
 
 @step
-def manifest(*, settings: ManifestSettings, screen: str, records: Inputs, manifest: Output) -> None:
+def manifest(
+    *, settings: ManifestSettings, screen: str, records: Inputs, records_of_lists: Inputs, manifest: Output
+) -> None:
     """List every artifact of the screen with its checksum, its maker, and what it was made from."""
     from dssl.manifest import collect
 
-    write_json(manifest, collect([read_json(path) for path in records], screen, settings.licence))
+    paths = [*listed(records, RECORD), *records_of_lists]
+    write_json(manifest, collect([read_json(path) for path in paths], screen, settings.licence))
 
 
 def wildcards_of(path: Path) -> dict[str, str]:

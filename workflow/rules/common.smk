@@ -9,7 +9,10 @@ from dssl.plan import (
     locate,
     molecule_table,
     n_trials,
+    parts,
     plate_tables,
+    reading_of_plates,
+    shown,
     step_folder,
     wildcard,
 )
@@ -27,6 +30,8 @@ except DsslError as error:
     raise WorkflowError(str(error))
 
 OUT = f"results/{SCREEN.screen}"
+PLATES = reading_of_plates(SCREEN).to_json()
+PARTS = parts(TABLES, SCREEN.list_files.per_list)
 MOLECULES = str(molecule_table(SCREEN))
 PLATE_LIST = (
     str(locate(SCREEN, SCREEN.plates.plate_list)) if SCREEN.plates.plate_list else None
@@ -52,6 +57,7 @@ SPECIFIC = "fold~{fold}/beta~{beta}/lambda~{lam}/seed~{seed}"
 
 wildcard_constraints:
     table=r"[^/]+",
+    part=r"\d+",
     fold=r"\d+|full",
     beta=r"[0-9.e+-]+",
     lam=r"[0-9.e+-]+",

@@ -54,3 +54,43 @@ rule fit_preprocessing:
         "dssl fit_preprocessing --settings {params.settings:q} --pairs {input.pairs} "
         "--fold {wildcards.fold} --state {output.state} --inputs {output.inputs} "
         "--provenance {output.provenance} 2> {log}"
+
+
+rule compare_preprocessing:
+    input:
+        plates=expand(rules.list_plates.output.plates, part=PARTS),
+        tables=list(TABLES.values()),
+        quality=expand(rules.normalize_plate.output.quality, table=TABLES),
+        plate_list=PLATE_LIST or [],
+        profiles=rules.assemble_profiles.output.profiles,
+        pairs=rules.pair_and_split.output.pairs,
+        aliases=rules.standardize_molecules.output.aliases,
+    output:
+        comparison=f"{OUT}/compare_preprocessing/comparison.tsv",
+        figure=f"{OUT}/compare_preprocessing/comparison.svg",
+        provenance=f"{OUT}/compare_preprocessing/provenance.json",
+    log:
+        f"logs/{SCREEN.screen}/compare_preprocessing.log",
+    benchmark:
+        f"logs/{SCREEN.screen}/compare_preprocessing.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        settings=section("compare_preprocessing"),
+        normalize=section("normalize_plate"),
+        assemble=section("assemble_profiles"),
+        split=section("pair_and_split"),
+        fit=section("fit_preprocessing"),
+        columns=PLATES,
+        plate_list=option("--plate-list", PLATE_LIST),
+        version=VERSION,
+    shell:
+        "dssl compare_preprocessing --settings {params.settings:q} --normalize {params.normalize:q} "
+        "--assemble {params.assemble:q} --split {params.split:q} --fit {params.fit:q} "
+        "--columns {params.columns:q} {params.plate_list} --plates {input.plates} "
+        "--profiles {input.profiles} --pairs {input.pairs} --aliases {input.aliases} "
+        "--comparison {output.comparison} --figure {output.figure} "
+        "--provenance {output.provenance} 2> {log}"

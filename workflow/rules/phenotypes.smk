@@ -20,7 +20,7 @@ rule normalize_plate:
         runtime=20,
     params:
         settings=section("normalize_plate"),
-        plates=section("plates"),
+        plates=PLATES,
         plate_list=option("--plate-list", PLATE_LIST),
         version=VERSION,
     shell:
@@ -29,13 +29,46 @@ rule normalize_plate:
         "--quality {output.quality} --provenance {output.provenance} 2> {log}"
 
 
+def tables_of(output):
+    """Files of the plate tables in one part of the list."""
+    return lambda wildcards: expand(output, table=PARTS[wildcards.part])
+
+
+rule list_plates:
+    input:
+        tables=lambda wildcards: [TABLES[table] for table in PARTS[wildcards.part]],
+        profiles=tables_of(rules.normalize_plate.output.profiles),
+        quality=tables_of(rules.normalize_plate.output.quality),
+    output:
+        plates=f"{OUT}/list_plates/{{part}}.tsv",
+        provenance=f"{OUT}/list_plates/{{part}}.provenance.json",
+    log:
+        f"logs/{SCREEN.screen}/list_plates/{{part}}.log",
+    benchmark:
+        f"logs/{SCREEN.screen}/list_plates/{{part}}.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    params:
+        settings=section("list_files"),
+        version=VERSION,
+    shell:
+        "dssl list_plates --settings {params.settings:q} --tables {input.tables} "
+        "--profiles {input.profiles} --quality {input.quality} --plates {output.plates} "
+        "--provenance {output.provenance} 2> {log}"
+
+
 rule assemble_profiles:
     input:
-        plates=expand(rules.normalize_plate.output.profiles, table=TABLES),
+        plates=expand(rules.list_plates.output.plates, part=PARTS),
+        profiles=expand(rules.normalize_plate.output.profiles, table=TABLES),
         annotation=ANNOTATION or [],
     output:
         profiles=f"{OUT}/assemble_profiles/profiles.h5ad",
         dropped_features=f"{OUT}/assemble_profiles/dropped_features.tsv",
+        state=f"{OUT}/assemble_profiles/state.safetensors",
         provenance=f"{OUT}/assemble_profiles/provenance.json",
     log:
         f"logs/{SCREEN.screen}/assemble_profiles.log",
@@ -53,4 +86,30 @@ rule assemble_profiles:
     shell:
         "dssl assemble_profiles --settings {params.settings:q} --plates {input.plates} "
         "{params.annotation} --profiles {output.profiles} "
-        "--dropped-features {output.dropped_features} --provenance {output.provenance} 2> {log}"
+        "--dropped-features {output.dropped_features} --state {output.state} "
+        "--provenance {output.provenance} 2> {log}"
+
+
+rule call_activity:
+    input:
+        profiles=rules.assemble_profiles.output.profiles,
+        aliases=rules.standardize_molecules.output.aliases,
+    output:
+        activity=f"{OUT}/call_activity/activity.tsv",
+        provenance=f"{OUT}/call_activity/provenance.json",
+    log:
+        f"logs/{SCREEN.screen}/call_activity.log",
+    benchmark:
+        f"logs/{SCREEN.screen}/call_activity.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=section("call_activity"),
+        version=VERSION,
+    shell:
+        "dssl call_activity --settings {params.settings:q} --profiles {input.profiles} "
+        "--aliases {input.aliases} --activity {output.activity} "
+        "--provenance {output.provenance} 2> {log}"

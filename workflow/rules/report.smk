@@ -3,9 +3,12 @@
 
 rule report:
     input:
+        plates=expand(rules.list_plates.output.plates, part=PARTS),
         quality=expand(rules.normalize_plate.output.quality, table=TABLES),
         profiles=rules.assemble_profiles.output.profiles,
         dropped_features=rules.assemble_profiles.output.dropped_features,
+        activity=rules.call_activity.output.activity,
+        comparison=rules.compare_preprocessing.output.comparison,
         molecules=rules.standardize_molecules.output.molecules,
         rejected=rules.standardize_molecules.output.rejected,
         merged=rules.standardize_molecules.output.merged,
@@ -52,13 +55,14 @@ rule report:
         runtime=30,
     params:
         settings=section("report"),
-        screen=SCREEN.to_json(),
+        screen=shown(SCREEN).to_json(),
         simulated="--simulated" if SCREEN.simulate_screen else "--no-simulated",
         version=VERSION,
     shell:
         "dssl report --settings {params.settings:q} --screen {params.screen:q} {params.simulated} "
-        "--quality {input.quality} --profiles {input.profiles} "
-        "--dropped-features {input.dropped_features} --molecules {input.molecules} "
+        "--plates {input.plates} --profiles {input.profiles} "
+        "--dropped-features {input.dropped_features} --activity {input.activity} "
+        "--comparison {input.comparison} --molecules {input.molecules} "
         "--rejected {input.rejected} --merged {input.merged} --folds {input.folds} "
         "--excluded-wells {input.excluded_wells} --excluded-compounds {input.excluded_compounds} "
         "--candidates {input.candidates} --selected {input.selected} "
@@ -83,8 +87,11 @@ RECORDS = [
     rules.standardize_molecules.output.provenance,
     rules.featurize_molecules.output.provenance,
     *expand(rules.normalize_plate.output.provenance, table=TABLES),
+    *expand(rules.list_plates.output.provenance, part=PARTS),
     rules.assemble_profiles.output.provenance,
+    rules.call_activity.output.provenance,
     rules.pair_and_split.output.provenance,
+    rules.compare_preprocessing.output.provenance,
     *expand(rules.fit_preprocessing.output.provenance, fold=FOLDS),
     *expand(rules.train_shared.output.provenance, fold=FOLDS, beta=BETAS, seed=MEMBERS),
     *expand(
@@ -113,10 +120,38 @@ RECORDS = [
     rules.report.output.provenance,
 ]
 
+RECORD_PARTS = parts(RECORDS, SCREEN.list_files.per_list)
+
+
+rule list_records:
+    input:
+        provenance_of=lambda wildcards: RECORD_PARTS[wildcards.part],
+    output:
+        records=f"{OUT}/list_records/{{part}}.tsv",
+        provenance=f"{OUT}/list_records/{{part}}.provenance.json",
+    log:
+        f"logs/{SCREEN.screen}/list_records/{{part}}.log",
+    benchmark:
+        f"logs/{SCREEN.screen}/list_records/{{part}}.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=section("list_files"),
+        version=VERSION,
+    shell:
+        "dssl list_records --settings {params.settings:q} --provenance-of {input.provenance_of} "
+        "--records {output.records} --provenance {output.provenance} 2> {log}"
+
 
 rule manifest:
     input:
-        records=RECORDS,
+        records=expand(rules.list_records.output.records, part=RECORD_PARTS),
+        records_of_lists=expand(rules.list_records.output.provenance, part=RECORD_PARTS),
+        joined=RECORDS,
     output:
         manifest=f"{OUT}/manifest.json",
         provenance=f"{OUT}/manifest/provenance.json",
@@ -136,5 +171,6 @@ rule manifest:
         version=VERSION,
     shell:
         "dssl manifest --settings {params.settings:q} --screen {params.screen} "
-        "--records {input.records} --manifest {output.manifest} "
+        "--records {input.records} --records-of-lists {input.records_of_lists} "
+        "--manifest {output.manifest} "
         "--provenance {output.provenance} 2> {log}"
