@@ -1,4 +1,4 @@
-"""Section 3: what choices of preprocessing do to this screen, and which compounds are active."""
+"""What choices of preprocessing do to this screen, and which compounds are active."""
 
 from typing import TYPE_CHECKING
 

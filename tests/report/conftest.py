@@ -183,6 +183,29 @@ def quality_table(plate: str) -> pd.DataFrame:
     )  # fmt: skip
 
 
+def activity_table(compounds: list[str]) -> pd.DataFrame:
+    n = len(compounds)
+    table = pd.DataFrame({"compound_id": compounds, "n_wells": 4, "n_controls": 30.0, "mean_average_precision": 0.6})
+    table = table.assign(chance=0.2, p_value=0.01, q_value=0.02, active=[k % 3 == 0 for k in range(n)], reason="")
+    unknown = ["n_controls", "mean_average_precision", "chance", "p_value", "q_value", "active"]
+    table[unknown] = table[unknown].astype(object)
+    table.loc[n - 1, [*unknown, "reason"]] = [None] * len(unknown) + ["one well only"]
+    return table
+
+
+def preprocessing_table() -> pd.DataFrame:
+    rows = []
+    for choice, shift in (("as configured", np.nan), ("sphering", 0.05), ("Harmony", np.nan)):
+        for metric in ("replicate mAP", "mechanism mAP", "batch mAP", "plate mAP"):
+            value = np.nan if choice == "Harmony" else 0.4 + np.nan_to_num(shift)
+            reason = "aligns batches, but there is one only" if choice == "Harmony" else ""
+            bounds = [shift, shift - 0.02, shift + 0.02, np.nan if np.isnan(shift) else 0.003]
+            rows.append([choice, metric, value, value - 0.1, value + 0.1, 0.1, 40, *bounds, reason])
+    columns = ["choice", "metric", "value", "ci_low", "ci_high", "chance", "n_compounds"]
+    columns += ["difference", "difference_low", "difference_high", "p_value", "reason"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 class Writer:
     """Writes the files of a made-up screen below a folder."""
 
@@ -278,7 +301,21 @@ def make_up(
         ),
         "screen": screen_settings(),
         "simulated": True,
-        "quality": [writer.table(f"normalize_plate/{plate}.quality.tsv", quality_table(plate)) for plate in plates],
+        "plates": [
+            writer.table(
+                "list_plates/0.tsv",
+                pd.DataFrame(
+                    {
+                        "quality": [
+                            str(writer.table(f"normalize_plate/{plate}.quality.tsv", quality_table(plate)))
+                            for plate in plates
+                        ]
+                    }
+                ),
+            )
+        ],
+        "activity": writer.table("activity.tsv", activity_table(ids)),
+        "comparison": writer.table("comparison.tsv", preprocessing_table()),
         "profiles": writer.adata("profiles.h5ad", well_profiles(rng, plates)),
         "dropped_features": writer.table(
             "dropped.tsv",

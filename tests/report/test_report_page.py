@@ -45,11 +45,11 @@ def parse(page: str) -> Elements:
     return elements
 
 
-def test_the_page_is_well_formed_and_has_nine_numbered_sections(made_up_page: str) -> None:
+def test_the_page_is_well_formed_and_has_ten_numbered_sections(made_up_page: str) -> None:
     elements = parse(made_up_page)
     assert elements.open == []
-    headings = re.findall(r"<h2>(\d) ", made_up_page)
-    assert headings == [str(number) for number in range(1, 10)]
+    headings = re.findall(r"<h2>(\d+) ", made_up_page)
+    assert headings == [str(number) for number in range(1, 11)]
     targets = {attributes["href"] for tag, attributes in elements.tags if tag == "a"}
     assert targets == {f"#{attributes['id']}" for tag, attributes in elements.tags if tag == "section"}
 
@@ -154,9 +154,17 @@ def test_manifest_joins_the_records(made: ModuleType, tmp_path: Path) -> None:
     for path in (source, made, last):
         path.write_text(path.name)
     records = [tmp_path / "first.json", tmp_path / "second.json"]
+    listed = tmp_path / "records.tsv"
+    listed.write_text(f"record\n{records[0]}\n")
     write_json(records[0], provenance_record("first", {"seed": 3}, {"table": [source]}, {"made": [made]}))
     write_json(records[1], provenance_record("report", {}, {"made": [made]}, {"html": [last]}))
-    manifest(settings=ManifestSettings(licence="CC0"), screen="x", records=records, manifest=tmp_path / "manifest.json")
+    manifest(
+        settings=ManifestSettings(licence="CC0"),
+        screen="x",
+        records=[listed],
+        records_of_lists=records[1:],
+        manifest=tmp_path / "manifest.json",
+    )
     found = read_json(tmp_path / "manifest.json")
     assert (found["screen"], found["licence"]) == ("x", "CC0")
     assert [Path(artifact["path"]).name for artifact in found["artifacts"]] == ["made.tsv", "report.html"]

@@ -27,8 +27,11 @@ MADE_FROM = {
     "standardize_molecules": {"simulate_screen"},
     "featurize_molecules": {"standardize_molecules"},
     "normalize_plate": {"simulate_screen"},
-    "assemble_profiles": {"normalize_plate"},
+    "list_plates": {"normalize_plate"},
+    "assemble_profiles": {"list_plates"},
+    "call_activity": {"assemble_profiles"},
     "pair_and_split": {"assemble_profiles", "featurize_molecules"},
+    "compare_preprocessing": {"pair_and_split"},
     "fit_preprocessing": {"pair_and_split"},
     "train_shared": {"fit_preprocessing"},
     "train_specific": {"train_shared"},
@@ -40,8 +43,9 @@ MADE_FROM = {
     "evaluate_retrieval": {"embed", "train_baseline", "select_learned_baseline"},
     "evaluate_disentanglement": {"select_model"},
     "summarize_folds": {"evaluate_retrieval", "evaluate_disentanglement"},
-    "report": {"summarize_folds", "embed"},
-    "manifest": {"report"},
+    "report": {"summarize_folds", "embed", "call_activity", "compare_preprocessing"},
+    "list_records": {"report"},
+    "manifest": {"list_records"},
 }
 
 # one change per section of the YAML, and the steps that read the section
@@ -52,9 +56,12 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "standardize_molecules": ({"neutralize": False}, {"standardize_molecules"}),
     "featurize_molecules": ({"radius": 3}, {"featurize_molecules"}),
     "normalize_plate": ({"clip": 50.0}, {"normalize_plate"}),
+    "list_files": ({"per_list": 50}, {"list_plates", "list_records"}),
     "assemble_profiles": ({"sphering": True}, {"assemble_profiles"}),
+    "call_activity": ({"seed": 1}, {"call_activity"}),
     "pair_and_split": ({"seed": 1}, {"pair_and_split"}),
-    "fit_preprocessing": ({"phenotype": {"clip": 5.0}}, {"fit_preprocessing"}),
+    "fit_preprocessing": ({"phenotype": {"clip": 5.0}}, {"fit_preprocessing", "compare_preprocessing"}),
+    "compare_preprocessing": ({"seed": 1}, {"compare_preprocessing"}),
     "sweep": ({"lam": [1.0, 10.0]}, {"train_specific"}),
     # the learned baselines have its encoders, views and optimiser
     "train_shared": ({"code": {"size": 32}}, {"train_shared", "train_learned_baseline"}),
@@ -165,7 +172,7 @@ def test_every_artifact_names_its_maker_and_its_sources(tiny: Path) -> None:
         if path not in seen:
             seen.add(path)
             stack += by_path[path]["made_from"]
-    assert {by_path[path]["rule"] for path in seen} >= set(MADE_FROM) - {"manifest", "train_baseline"}
+    assert {by_path[path]["rule"] for path in seen} >= set(MADE_FROM) - {"manifest", "list_records", "train_baseline"}
     assert all(artifact["versions"]["dssl"] for artifact in artifacts)
     assert {artifact["seed"] for artifact in artifacts if artifact["rule"] == "train_shared"} == {0}
 
