@@ -125,3 +125,31 @@ def test_learned_baselines_have_as_many_trials_as_the_sweep_unless_the_user_says
 def test_every_file_is_fetched_by_a_job_of_its_own() -> None:
     fetched = screen(fetch_screen={"files": {"P1.csv": FILE, "molecules.csv": FILE}})
     assert plan.job_counts(fetched)["fetch_screen"] == 2
+
+
+def test_parts_hold_all_names_in_their_order() -> None:
+    names = [f"P{number}" for number in range(25)]
+    found = plan.parts(names, 10)
+    assert list(found) == ["0", "1", "2"]
+    assert [name for part in found.values() for name in part] == names
+    assert max(map(len, found.values())) == 10
+    assert plan.parts([], 10) == {}
+
+
+def test_a_long_list_of_tables_reaches_neither_a_command_nor_the_report() -> None:
+    tables = [f"plates/{number}.csv" for number in range(2000)]
+    many = screen(plates=plates(tables=tables))
+    assert "plates/" not in plan.reading_of_plates(many).to_json()
+    assert plan.reading_of_plates(many).control == many.plates.control
+    shown = plan.shown(many).plates.tables
+    assert shown[:50] == tables[:50]
+    assert shown[50:] == ["and 1950 more"]
+    assert plan.shown(screen()) == screen()
+
+
+def test_lists_are_jobs() -> None:
+    many = screen(plates=plates(tables=[f"{number}.csv" for number in range(250)]))
+    counts = plan.job_counts(many)
+    assert counts["list_plates"] == 3
+    others = sum(count for step, count in counts.items() if step not in ("list_records", "manifest"))
+    assert counts["list_records"] == -(-others // 100)

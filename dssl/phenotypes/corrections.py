@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ _ROWS_AT_ONCE = 4096
 _SMALLEST_SCALE = 1e-6
 _SECTION = "assemble_profiles"
 Mask = npt.NDArray[np.bool_]
+Values = TypeVar("Values", npt.NDArray[np.float32], Array)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,13 +184,13 @@ def _fit_position(left: Array, own: pd.DataFrame, settings: AssembleProfilesSett
     return fit(left, places, settings.min_position_controls)
 
 
-def _by_group(values: npt.NDArray[np.floating], obs: pd.DataFrame, scope: str) -> dict[str, Array]:
+def _by_group(values: Values, obs: pd.DataFrame, scope: str) -> dict[str, Values]:
     """Passing controls of every batch that has such, or of all wells."""
     controls = passing_controls(obs)
     found = {}
     for name, members in _groups(obs, scope).items():
         if (controls & members).any():
-            found[name] = np.asarray(values[controls & members], dtype=np.float64)
+            found[name] = values[controls & members]
     return found
 
 
@@ -199,5 +201,5 @@ def _groups(obs: pd.DataFrame, scope: str) -> dict[str, Mask]:
     return {name: batches == name for name in dict.fromkeys(batches)}
 
 
-def _constant(groups: Mapping[str, Array]) -> Mask:
+def _constant(groups: Mapping[str, Values]) -> Mask:
     return np.asarray(np.any([~varies(block) for block in groups.values()], axis=0))

@@ -72,10 +72,13 @@ def streamed_correlation(blocks: Iterable[npt.NDArray[np.floating]]) -> Array:
         total += moved.sum(axis=0)
         products += moved.T @ moved
         n += len(values)
-    covariance = products - np.outer(total, total / n)
-    deviation = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    scale = np.outer(deviation, deviation)
-    correlation = np.divide(np.abs(covariance), scale, out=np.zeros_like(covariance), where=scale > 0)
-    correlation = np.minimum(correlation, 1.0)
-    np.fill_diagonal(correlation, 1.0)
-    return np.asarray(correlation)
+    # in place: for thousands of features this is the largest array here
+    products -= np.outer(total, total / n)
+    deviation = np.sqrt(np.maximum(np.diag(products), 0.0))
+    inverse = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    products *= inverse[:, None]
+    products *= inverse
+    np.abs(products, out=products)
+    np.minimum(products, 1.0, out=products)
+    np.fill_diagonal(products, 1.0)
+    return np.asarray(products)

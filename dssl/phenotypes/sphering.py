@@ -62,10 +62,23 @@ def fit_sphering(controls: npt.NDArray[np.floating], epsilon: float) -> Sphering
         )
     mean = np.nanmean(values, axis=0)
     scale = np.nanstd(values, axis=0, ddof=1)
-    standardized = np.nan_to_num((values - mean) / scale, nan=0.0)
-    _, singular, components = np.linalg.svd(standardized, full_matrices=False)
-    eigenvalues = singular**2 / (len(values) - 1)
+    if len(values) > values.shape[1]:
+        eigenvalues, vectors = np.linalg.eigh(_correlation(values, mean, scale))
+        eigenvalues, components = np.maximum(eigenvalues, 0.0), np.ascontiguousarray(vectors.T)
+    else:
+        standardized = np.nan_to_num((values - mean) / scale, nan=0.0)
+        _, singular, components = np.linalg.svd(standardized, full_matrices=False)
+        eigenvalues = singular**2 / (len(values) - 1)
     return SpheringState(mean, scale, components, 1 / np.sqrt(eigenvalues + epsilon), float(1 / np.sqrt(epsilon)))
+
+
+def _correlation(values: Array, mean: Array, scale: Array) -> Array:
+    """Correlation matrix of the columns, missing values as their mean; one block of rows at a time."""
+    products = np.zeros((values.shape[1], values.shape[1]))
+    for start in range(0, len(values), _ROWS_AT_ONCE):
+        block = np.nan_to_num((values[start : start + _ROWS_AT_ONCE] - mean) / scale, nan=0.0)
+        products += block.T @ block
+    return products / (len(values) - 1)
 
 
 def apply_sphering(state: SpheringState, values: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

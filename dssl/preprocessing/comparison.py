@@ -61,6 +61,7 @@ def compare_choices(
     choices: Mapping[str, Choice],
     compounds: pd.DataFrame,
     settings: ComparePreprocessingSettings,
+    refused: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Measure every choice on compounds that it was not fitted on.
 
@@ -77,6 +78,8 @@ def compare_choices(
         Indexed by the wells' compound_id: group, and mechanism ("" where unknown).
     settings : ComparePreprocessingSettings
         Bootstrap and seed.
+    refused : mapping of str to str, optional
+        Why the plates could not be normalised, by choice; such choices are listed and not measured.
 
     Returns
     -------
@@ -88,8 +91,10 @@ def compare_choices(
     half = groups.map(halves(groups.to_list(), settings.seed))
     described = compounds.assign(**{HALF: half})
     scores: dict[str, pd.DataFrame] = {}
-    reasons: dict[str, str] = {}
+    reasons = {name: text.splitlines()[0] for name, text in (refused or {}).items()}
     for name, choice in choices.items():
+        if name in reasons:
+            continue
         try:
             scores[name] = measure(plates[name], choice, described)
         except DsslError as error:

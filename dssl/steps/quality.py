@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from dssl import keys
-from dssl.errors import ConfigError, first_few
+from dssl.errors import ConfigError, TableError, first_few
 from dssl.io import atomic_path, read_anndata, read_table, write_table
 from dssl.settings.inputs import PlateTableSettings
 from dssl.settings.preparation import (
@@ -69,17 +69,20 @@ def compare_preprocessing(
     wells = obs.assign(**{keys.COMPOUND_ID: mapped_compounds(obs, names)})[~obs[keys.IS_CONTROL].astype(bool)]
     drawn = draw_compounds(wells[wells[keys.COMPOUND_ID].isin(compounds.index)], settings)
     wanted_plates = set(wells.loc[wells[keys.COMPOUND_ID].isin(drawn), keys.PLATE].astype(str))
-    normalized: dict[NormalizePlateSettings, list[AnnData]] = {
-        choice.normalize_plate: [] for choice in choices.values()
-    }
+    normalized: dict[NormalizePlateSettings, list[AnnData]] = {each.normalize_plate: [] for each in choices.values()}
+    refused: dict[NormalizePlateSettings, str] = {}
     for table, quality in zip(listed(plates, TABLE), listed(plates, QUALITY), strict=True):
         if wanted_plates.isdisjoint(read_table(quality, text_columns=[keys.PLATE])[keys.PLATE]):
             continue
         raw = read_plate_table(read_wells(table, columns, plate_list), columns, str(table))
-        for how, done in normalized.items():
-            done.append(_chosen_wells(normalize_plates(raw, how), names, wanted_plates, set(drawn)))
+        for how in normalized.keys() - refused.keys():
+            try:
+                normalized[how].append(_chosen_wells(normalize_plates(raw, how), names, wanted_plates, set(drawn)))
+            except TableError as error:
+                refused[how] = str(error)
     by_choice = {name: normalized[choice.normalize_plate] for name, choice in choices.items()}
-    table_of_choices = compare_choices(by_choice, choices, compounds.loc[drawn], settings)
+    reasons = {name: refused[each.normalize_plate] for name, each in choices.items() if each.normalize_plate in refused}
+    table_of_choices = compare_choices(by_choice, choices, compounds.loc[drawn], settings, reasons)
     write_table(comparison, table_of_choices)
     with atomic_path(figure) as temporary:
         temporary.write_bytes(comparison_svg(table_of_choices))

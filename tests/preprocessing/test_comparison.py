@@ -159,6 +159,16 @@ def test_normalisation_is_seen_to_help_and_what_cannot_be_done_is_said():
     assert skipped["reason"].startswith("replicate wells agree in none of the 20 features")
 
 
+def test_choices_that_could_not_be_normalised_are_listed():
+    plates, compounds = screen()
+    choices = choices_of(CONFIGURATION, {"raw": {"normalize_plate": {"method": "none"}}})
+    normalized = {CONFIGURED: [normalize_plates(plate, CONFIGURATION.normalize_plate) for plate in plates], "raw": []}
+    settings = ComparePreprocessingSettings(n_bootstrap=100)
+    table = compare_choices(normalized, choices, compounds, settings, {"raw": "too few controls\nmore"})
+    assert set(table.loc[table["choice"] == "raw", "reason"]) == {"too few controls"}
+    assert table.loc[table["choice"] == CONFIGURED, "value"].notna().all()
+
+
 def test_the_same_seed_gives_the_same_table_and_other_compounds_do_not_matter():
     plates, compounds = screen()
     few = compounds.iloc[:16]
