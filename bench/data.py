@@ -1,6 +1,6 @@
 """Plates per second and memory of the preparation of profiles, beside pycytominer.
 
-    make bench-data       or: python -m bench.data [PLATES [FEATURES]]
+    make bench-data [PLATES=200]       or: python -m bench.data [PLATES [FEATURES]]
 
 Simulates PLATES (200) plates of 384 wells, 64 of them controls, x FEATURES (3,600) raw features, and prepares them as the
 workflow does: every plate is normalised and written (`normalize_plate`), then all are brought together without features
@@ -173,4 +173,5 @@ def main(n_plates: int, n_features: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*[int(argument) for argument in sys.argv[1:]] or [200, 3600])
+    given = [int(argument) for argument in sys.argv[1:]]
+    main(*given, *[200, 3600][len(given) :])

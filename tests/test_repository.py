@@ -66,7 +66,7 @@ def commands(text: str) -> list[list[str]]:
 
 
 def make_targets(repository: Path) -> set[str]:
-    return set(re.findall(r"^([a-z]+):", (repository / "Makefile").read_text(), flags=re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", (repository / "Makefile").read_text(), flags=re.MULTILINE))
 
 
 def test_no_path_of_one_machine_and_no_registry_stands_in_a_file(repository: Path) -> None:

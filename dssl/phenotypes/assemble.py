@@ -12,10 +12,10 @@ from anndata import AnnData
 
 from dssl.errors import TableError, first_few
 from dssl.keys import PLATE
+from dssl.phenotypes.assembled_state import AssembledState
 from dssl.phenotypes.blocklist import blocklisted
 from dssl.phenotypes.cells import settle_dtypes
 from dssl.phenotypes.corrections import (
-    Corrections,
     apply_corrections,
     constant_in_controls,
     fit_corrections,
@@ -46,13 +46,13 @@ class AssembledProfiles:
         Wells of all tables in the order given, features in the order of the first table.
     dropped_features : DataFrame
         feature, reason ("absent", "blocklist", "missing", "repeated in controls", "constant in controls"), detail.
-    corrections : Corrections
-        What was fitted on control wells, and has been applied.
+    state : AssembledState
+        What new plates are treated with.
     """
 
     profiles: AnnData
     dropped_features: pd.DataFrame
-    corrections: Corrections
+    state: AssembledState
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,9 @@ def assemble_profiles(
     if not plates:
         raise TableError("there is no plate table to assemble; name some in plates.tables or plates.plate_list")
     tables, var = _survey(plates, read)
-    obs = _join_obs([table.obs for table in tables])
+    obs = join_obs([table.obs for table in tables])
     require_controls(obs, settings)
-    features = list(dict.fromkeys(str(name) for table in tables for name in table.features))
+    features = read_features = list(dict.fromkeys(str(name) for table in tables for name in table.features))
     dropped: list[tuple[str, str, str]] = []
     features = _keep(features, ABSENT, _absent(tables, features), dropped)
     if settings.blocklist:
@@ -116,10 +116,11 @@ def assemble_profiles(
         lost = dict.fromkeys(np.asarray(features, dtype=object)[constant], "cannot be corrected with them")
         features = _keep(features, CONSTANT, lost, dropped)
         values = values[:, ~constant]
-    corrections = fit_corrections(values, obs, tuple(features), settings)
+    corrections = fit_corrections(values, obs, settings)
     apply_corrections(corrections, values, obs)
     profiles = AnnData(X=values, obs=obs, var=var.loc[features].copy())
-    return AssembledProfiles(profiles, pd.DataFrame(dropped, columns=_DROPPED_COLUMNS), corrections)
+    state = AssembledState(tuple(read_features), tuple(features), corrections)
+    return AssembledProfiles(profiles, pd.DataFrame(dropped, columns=_DROPPED_COLUMNS), state)
 
 
 def _survey(plates: Sequence[Any], read: Callable[[Any], AnnData]) -> tuple[list[_Table], pd.DataFrame]:
@@ -142,7 +143,14 @@ def _survey(plates: Sequence[Any], read: Callable[[Any], AnnData]) -> tuple[list
     return tables, var
 
 
-def _join_obs(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def join_obs(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The wells of all tables, with the union of their columns.
+
+    Raises
+    ------
+    TableError
+        If a well occurs twice.
+    """
     names = list(dict.fromkeys(column for table in tables for column in table.columns))
     for column in names:
         lacking = [table for table in tables if column not in table]

@@ -31,8 +31,6 @@ class Corrections:
 
     Attributes
     ----------
-    features : tuple of str
-        Columns that the arrays below have.
     position : PositionEffects or None
         Subtracted.
     standardize, combat : GroupScaling or None
@@ -41,11 +39,15 @@ class Corrections:
         Whitening, by batch or for all wells; empty: none.
     """
 
-    features: tuple[str, ...]
     position: PositionEffects | None = None
     standardize: GroupScaling | None = None
     combat: GroupScaling | None = None
     sphering: dict[str, SpheringState] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is corrected."""
+        return self.position is None and self.standardize is None and self.combat is None and not self.sphering
 
 
 def _scopes(settings: AssembleProfilesSettings) -> dict[str, str]:
@@ -98,7 +100,7 @@ def constant_in_controls(
 
 
 def fit_corrections(
-    values: npt.NDArray[np.float32], obs: pd.DataFrame, features: tuple[str, ...], settings: AssembleProfilesSettings
+    values: npt.NDArray[np.float32], obs: pd.DataFrame, settings: AssembleProfilesSettings
 ) -> Corrections:
     """Fit on the passing controls, each correction on what the ones before it leave.
 
@@ -108,8 +110,6 @@ def fit_corrections(
         Normalised wells of all plates, without `constant_in_controls`; only the controls are looked at.
     obs : DataFrame
         Their rows: well, batch, is_control and the quality flags.
-    features : tuple of str
-        Names of the columns.
     settings : AssembleProfilesSettings
         Which corrections.
 
@@ -141,11 +141,11 @@ def fit_corrections(
     if settings.sphering:
         groups = _by_group(left, own, settings.sphering_scope)
         sphering = {name: fit_sphering(block, settings.sphering_epsilon) for name, block in groups.items()}
-    return Corrections(features, position, standardize, combat, sphering)
+    return Corrections(position, standardize, combat, sphering)
 
 
 def apply_corrections(fitted: Corrections, values: npt.NDArray[np.float32], obs: pd.DataFrame) -> None:
-    """Correct wells (rows) in place; columns are `fitted.features`. What is missing stays missing.
+    """Correct wells (rows) in place; columns are those of fitting. What is missing stays missing.
 
     Raises
     ------

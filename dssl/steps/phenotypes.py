@@ -72,7 +72,7 @@ def assemble_profiles(
     """Bring the plates of some lists together on the features that all have, and correct them by their controls."""
     from dssl.phenotypes.annotation import annotate_features
     from dssl.phenotypes.assemble import assemble_profiles as assemble
-    from dssl.phenotypes.corrections_file import save_corrections
+    from dssl.phenotypes.assembled_state import save_assembled
 
     assembled = assemble(listed(plates, PROFILES), settings, read_anndata)
     adata = assembled.profiles
@@ -81,5 +81,5 @@ def assemble_profiles(
         annotate_features(adata, read_table(annotation, text_columns=[first]).set_index(first), str(annotation))
     record = stamp("assemble_profiles", settings.model_dump(mode="json"))
     write_table(dropped_features, assembled.dropped_features)
-    save_corrections(state, assembled.corrections, record)
+    save_assembled(state, assembled.state, record)
     write_anndata(profiles, adata, record)

@@ -191,3 +191,19 @@ def test_wrong_annotations_are_refused(index, column, said, flagged):
     adata = flagged(random(3, 2), features=["a", "b"])
     with pytest.raises(TableError, match=said):
         annotate_features(adata, pd.DataFrame({column: [1, 2]}, index=index), "g.tsv")
+
+
+def test_on_one_plate_the_same_features_go_as_in_pycytominer(flagged):
+    from pycytominer import feature_select
+
+    rng = np.random.default_rng(0)
+    names = [f"Cells_Texture_Gabor_DNA_{column}" for column in range(20)] + [BLOCKLISTED]
+    values = rng.normal(size=(40, len(names)))
+    values[rng.random(values.shape) < np.linspace(0, 0.12, len(names))] = np.nan
+    plate = flagged(values, features=names)
+    done = assemble_profiles([plate], AssembleProfilesSettings(max_missing_fraction=0.05))
+    theirs = feature_select(
+        plate.to_df().astype(float), features=names, operation=["drop_na_columns", "blocklist"], na_cutoff=0.05
+    )
+    assert list(theirs.columns) == done.profiles.var_names.tolist()
+    assert {"blocklist", "missing"} == set(done.dropped_features["reason"])

@@ -5,9 +5,9 @@ import pytest
 
 from dssl.errors import IntegrityError, TableError
 from dssl.phenotypes.assemble import assemble_profiles
+from dssl.phenotypes.assembled_state import load_assembled, save_assembled
 from dssl.phenotypes.combat import fit_combat
 from dssl.phenotypes.corrections import apply_corrections, fit_corrections
-from dssl.phenotypes.corrections_file import load_corrections, save_corrections
 from dssl.phenotypes.group_scaling import fit_scaling
 from dssl.phenotypes.sphering import apply_sphering, fit_sphering
 from dssl.settings.preparation import AssembleProfilesSettings
@@ -96,34 +96,37 @@ def test_an_outlier_among_other_wells_than_passing_controls_changes_nothing_that
     after = assemble_profiles(plates, settings)
     np.testing.assert_array_equal(np.delete(after.profiles.X, row, axis=0), np.delete(before.profiles.X, row, axis=0))
     for name in ("standardize", "combat"):
-        one, other = getattr(before.corrections, name), getattr(after.corrections, name)
+        one, other = getattr(before.state.corrections, name), getattr(after.state.corrections, name)
         np.testing.assert_array_equal(one.slope, other.slope)
         np.testing.assert_array_equal(one.intercept, other.intercept)
-    np.testing.assert_array_equal(before.corrections.position.effects, after.corrections.position.effects)
-    for batch, state in before.corrections.sphering.items():
-        np.testing.assert_array_equal(state.components, after.corrections.sphering[batch].components)
+    np.testing.assert_array_equal(before.state.corrections.position.effects, after.state.corrections.position.effects)
+    for batch, state in before.state.corrections.sphering.items():
+        np.testing.assert_array_equal(state.components, after.state.corrections.sphering[batch].components)
 
 
 def test_what_is_kept_corrects_new_plates_as_it_did_the_old_ones(flagged, tmp_path):
     plates = screen(flagged)
     done = assemble_profiles(plates, AssembleProfilesSettings(**ALL))
     for name in ("a.safetensors", "b.safetensors"):
-        save_corrections(tmp_path / name, done.corrections, {"step": "assemble_profiles"})
+        save_assembled(tmp_path / name, done.state, {"step": "assemble_profiles"})
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
-    loaded = load_corrections(tmp_path / "a.safetensors")
-    assert loaded.features == tuple(done.profiles.var_names)
+    loaded = load_assembled(tmp_path / "a.safetensors")
+    assert loaded.kept == tuple(done.profiles.var_names)
+    assert loaded.read == loaded.kept
     values, obs = joined(plates[2:])
-    apply_corrections(loaded, values, obs)
+    apply_corrections(loaded.corrections, values, obs)
     np.testing.assert_array_equal(values, done.profiles[obs.index].X)
 
 
 def test_nothing_fitted_is_kept_and_changes_nothing(flagged, tmp_path):
     plates = screen(flagged)
     done = assemble_profiles(plates, AssembleProfilesSettings())
-    save_corrections(tmp_path / "a.safetensors", done.corrections, {})
+    save_assembled(tmp_path / "a.safetensors", done.state, {})
     values, obs = joined(plates)
     before = values.copy()
-    apply_corrections(load_corrections(tmp_path / "a.safetensors"), values, obs)
+    loaded = load_assembled(tmp_path / "a.safetensors").corrections
+    assert loaded.is_empty
+    apply_corrections(loaded, values, obs)
     np.testing.assert_array_equal(values, before)
 
 
@@ -132,7 +135,7 @@ def test_nothing_fitted_is_kept_and_changes_nothing(flagged, tmp_path):
 )
 def test_a_new_batch_is_refused(flagged, key):
     values, obs = joined(screen(flagged))
-    fitted = fit_corrections(values, obs, tuple("abcde"), AssembleProfilesSettings(**key))
+    fitted = fit_corrections(values, obs, AssembleProfilesSettings(**key))
     name = next(iter(key))
     said = rf"assemble_profiles.{name} was fitted on the batches b0, b1; 1 new one\(s\): b9\n.*switch assemble_profiles"
     with pytest.raises(TableError, match=said):
@@ -172,10 +175,10 @@ def test_another_file_is_refused(tmp_path):
     from safetensors.numpy import save_file
 
     save_file({"x": np.zeros(1)}, tmp_path / "x.safetensors")
-    with pytest.raises(IntegrityError, match="expected fitted corrections of version 1, found another file"):
-        load_corrections(tmp_path / "x.safetensors")
+    with pytest.raises(IntegrityError, match="expected dssl_assembled/1, found another file"):
+        load_assembled(tmp_path / "x.safetensors")
     with pytest.raises(IntegrityError, match="cannot be read"):
-        load_corrections(tmp_path / "absent.safetensors")
+        load_assembled(tmp_path / "absent.safetensors")
 
 
 def test_only_one_plate_at_a_time_is_in_memory(flagged):
