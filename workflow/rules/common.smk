@@ -72,3 +72,8 @@ def section(step):
 def option(name, path):
     """An option of a command, or nothing when the screen has no such file."""
     return f"{name} {path}" if path else ""
+
+
+def tables_of(output):
+    """Files of the plate tables in one part of the list."""
+    return lambda wildcards: expand(output, table=PARTS[wildcards.part])

@@ -29,11 +29,6 @@ rule normalize_plate:
         "--quality {output.quality} --provenance {output.provenance} 2> {log}"
 
 
-def tables_of(output):
-    """Files of the plate tables in one part of the list."""
-    return lambda wildcards: expand(output, table=PARTS[wildcards.part])
-
-
 rule list_plates:
     input:
         tables=lambda wildcards: [TABLES[table] for table in PARTS[wildcards.part]],
