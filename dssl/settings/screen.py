@@ -85,6 +85,15 @@ class ScreenSettings(Settings):
         return [*map(str, self.sweep.seed), *([CLOSED_FORM] if closed_form else [])]
 
     @model_validator(mode="after")
+    def _harmony_knows_the_batch(self) -> "ScreenSettings":
+        pooled = self.pair_and_split.pool != "none" and "batch" not in self.pair_and_split.pool_by
+        if self.fit_preprocessing.phenotype.harmony is not None and pooled:
+            raise ValueError(
+                "fit_preprocessing.phenotype.harmony needs the batch of every profile: add batch to pair_and_split.pool_by"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _solvers_fit(self) -> "ScreenSettings":
         shared, specific = self.train_shared, self.train_specific
         if CLOSED_FORM in self.members() and (min(self.sweep.beta) <= 0 or shared.kl_scale != "nats"):

@@ -128,6 +128,16 @@ def test_a_screen_without_plates_needs_no_controls_when_nothing_is_normalised() 
     assert screen.plates.control is None
 
 
+def test_harmony_and_pooling_go_together_where_the_batch_is_kept() -> None:
+    sections: dict[str, Any] = {"fit_preprocessing": {"phenotype": {"harmony": {}}}}
+    with pytest.raises(
+        ConfigError, match=r"harmony needs the batch of every profile: add batch to pair_and_split\.pool_by"
+    ):
+        parse_screen(content(**sections, pair_and_split={"pool": "modz"}), "x")
+    parse_screen(content(**sections, pair_and_split={"pool": "modz", "pool_by": ["batch"]}), "x")
+    parse_screen(content(**sections), "x")
+
+
 def test_from_json_names_the_class() -> None:
     with pytest.raises(
         ConfigError, match=r"RunSettings: 1 problem\(s\) in the settings\n  device: Input should be 'auto'"
