@@ -10,11 +10,14 @@ from dssl.io import sha256_of
 
 PACKAGES = (
     "anndata",
+    "copairs",
+    "harmonypy",
     "mudata",
     "numpy",
     "pandas",
     "pycytominer",
     "rdkit",
+    "scanpy",
     "scikit-learn",
     "scipy",
     "torch",

@@ -29,7 +29,7 @@ MADE_FROM = {
     "normalize_plate": {"simulate_screen"},
     "list_plates": {"normalize_plate"},
     "assemble_profiles": {"list_plates"},
-    "call_activity": {"assemble_profiles"},
+    "call_activity": {"standardize_molecules", "assemble_profiles"},
     "pair_and_split": {"assemble_profiles", "featurize_molecules"},
     "compare_preprocessing": {"pair_and_split"},
     "fit_preprocessing": {"pair_and_split"},
