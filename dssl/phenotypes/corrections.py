@@ -1,5 +1,6 @@
 """What the controls of all plates tell: position effects, scale and location of batches, whitening."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -17,6 +18,8 @@ from dssl.phenotypes.quality import is_flagged
 from dssl.phenotypes.sphering import SpheringState, apply_sphering, fit_sphering, varies
 from dssl.phenotypes.statistics import Array
 from dssl.settings.preparation import AssembleProfilesSettings
+
+logger = logging.getLogger(__name__)
 
 _ROWS_AT_ONCE = 4096
 _SMALLEST_SCALE = 1e-6
@@ -181,7 +184,10 @@ def _fit_position(left: Array, own: pd.DataFrame, settings: AssembleProfilesSett
             f"\nName the column of the position in plates.columns.well, or set {_SECTION}.position: none."
         )
     fit = median_polish if settings.position == "median_polish" else well_effects
-    return fit(left, places, settings.min_position_controls)
+    fitted = fit(left, places, settings.min_position_controls)
+    what = "rows and columns" if settings.position == "median_polish" else "well positions"
+    logger.info("%d %s have enough controls for an effect; others are left", len(fitted.places), what)
+    return fitted
 
 
 def _by_group(values: Values, obs: pd.DataFrame, scope: str) -> dict[str, Values]:
