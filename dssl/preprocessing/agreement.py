@@ -8,12 +8,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dssl import keys
+from dssl.phenotypes.position import well_places
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 REPLICATE, MECHANISM = "replicate mAP", "mechanism mAP"
-BATCH_MAP, PLATE_MAP = "batch mAP", "plate mAP"
-METRICS = (REPLICATE, MECHANISM, BATCH_MAP, PLATE_MAP)
+BATCH_MAP, PLATE_MAP, ROW_MAP = "batch mAP", "plate mAP", "row mAP"
+METRICS = (REPLICATE, MECHANISM, BATCH_MAP, PLATE_MAP, ROW_MAP)
 
 
 def average_precision(values: Floats, positive: Mask, candidate: Mask) -> tuple[Floats, Floats]:
@@ -57,18 +58,20 @@ def _expected(n_positive: int, n_negative: int) -> float:
 
 
 def well_agreement(values: Floats, obs: pd.DataFrame) -> pd.DataFrame:
-    """How well replicate wells find one another, and wells of a batch or plate do.
+    """How well replicate wells find one another, and wells of a batch, a plate or a row do.
 
     Replicate mAP: a well of the same treatment, on another plate where any treatment lies on several, should come
     before the wells of other compounds; higher is better. Batch and plate mAP: among the wells of other compounds,
-    those of the own batch or plate should not come first; the chance level is best.
+    those of the own batch or plate should not come first; the chance level is best. Row mAP: the same for wells of one
+    row of any plate. Replicates that lie at one position on every plate find one another by whatever the position does,
+    and by the error of an effect that was subtracted there: a replicate mAP that rises with the row mAP is no better.
 
     Parameters
     ----------
     values : ndarray, shape (n, k)
         Treated wells.
     obs : DataFrame
-        compound_id, treatment, plate, batch.
+        compound_id, treatment, plate, batch, well.
 
     Returns
     -------
@@ -79,6 +82,7 @@ def well_agreement(values: Floats, obs: pd.DataFrame) -> pd.DataFrame:
         pd.factorize(obs[column].astype(str))[0]
         for column in (keys.COMPOUND_ID, keys.TREATMENT, keys.PLATE, keys.BATCH)
     )
+    rows = well_places(obs[keys.WELL])[:, 0]
     others = compounds[:, None] != compounds
     replicates = (treatments[:, None] == treatments) & ~np.eye(len(obs), dtype=bool)
     elsewhere = replicates & (plates[:, None] != plates)
@@ -87,6 +91,7 @@ def well_agreement(values: Floats, obs: pd.DataFrame) -> pd.DataFrame:
         REPLICATE: (replicates, others | replicates),
         BATCH_MAP: (others & (batches[:, None] == batches), others),
         PLATE_MAP: (others & (plates[:, None] == plates), others),
+        ROW_MAP: (others & (rows[:, None] == rows) & (rows >= 0), others & (rows >= 0)),
     }
     names = obs[keys.COMPOUND_ID].astype(str).to_numpy(dtype=object)
     return pd.concat([_scores(metric, values, *pair, names) for metric, pair in wanted.items()], ignore_index=True)

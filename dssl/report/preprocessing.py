@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from dssl.preprocessing.agreement import BATCH_MAP, MECHANISM, METRICS, PLATE_MAP, REPLICATE
+from dssl.preprocessing.agreement import BATCH_MAP, MECHANISM, METRICS, PLATE_MAP, REPLICATE, ROW_MAP
 from dssl.preprocessing.choices import CONFIGURED
 from dssl.report.content import MISSING, Cell, Figure, Note, Part, Section, Table, interval, number, p_text, records
 from dssl.report.figures import PALETTE, data_uri, style, svg_bytes
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BETTER = {REPLICATE: "higher is better", MECHANISM: "higher is better"}
-BETTER |= dict.fromkeys((BATCH_MAP, PLATE_MAP), "chance is best")
+BETTER |= dict.fromkeys((BATCH_MAP, PLATE_MAP, ROW_MAP), "chance is best")
 SIGNIFICANT = 0.05
 
 
@@ -29,13 +29,15 @@ def preprocessing_section(comparison: pd.DataFrame, activity: pd.DataFrame) -> S
         What `dssl.phenotypes.activity.call_activity` gives.
     """
     intro = (
-        "Each choice below differs from the configuration in one respect. Replicate mAP: the wells of a treatment, on "
-        "other plates where there are such, should come before the wells of other compounds. Mechanism mAP: compounds of "
-        "one mechanism should come before the others. Batch and plate mAP: wells of other compounds from the same batch "
-        "or plate should not come first; chance is what randomly ordered wells would give, and compounds that were "
-        "measured in one batch only keep the figure above it. What is fitted on treated wells was fitted on one half of "
-        "the compounds and measured on the other, both ways round; the test compounds of fold 0 were not looked at. Who "
-        "chooses by this table has a strictly untouched test in fold 0 only."
+        "Each choice below differs from the configuration in one respect. Replicate mAP: the wells of a treatment, "
+        "on other plates where there are such, should come before the wells of other compounds. Mechanism mAP: "
+        "compounds of one mechanism should come before the others. Batch, plate and row mAP: wells of other "
+        "compounds from the same batch, plate or row of a plate should not come first; chance is what randomly "
+        "ordered wells would give, and compounds that were measured in one batch only keep the figure above it. "
+        "Replicates at one position on every plate also find one another by what the position does: a replicate "
+        "mAP that rises together with the row mAP is no better. What is fitted on treated wells was fitted on one "
+        "half of the compounds and measured on the other, both ways round; the test compounds of fold 0 were not "
+        "looked at. Who chooses by this table has a strictly untouched test in fold 0 only."
     )
     parts: list[Part] = []
     if comparison["value"].notna().any():

@@ -52,14 +52,27 @@ def test_mechanisms_may_be_several_and_unknown_ones_are_left_out():
 
 def test_replicates_are_looked_for_on_other_plates_where_there_are_such():
     obs = pd.DataFrame(
-        {"compound_id": list("aabb"), "treatment": list("aabb"), "plate": list("PQPQ"), "batch": list("1212")}
+        {
+            "compound_id": list("aabb"),
+            "treatment": list("aabb"),
+            "plate": list("PQPQ"),
+            "batch": list("1212"),
+            "well": ["A01", "A01", "B01", "B01"],
+        }
     )
     values = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9]])
     found = well_agreement(values, obs).set_index(["metric", "compound_id"])
     assert (found.loc["replicate mAP", "value"] == 1).all()
     assert set(found.loc["plate mAP"].index) == {"a", "b"}
     same_plate = well_agreement(values, obs.assign(plate="P", batch="1"))
-    assert set(same_plate["metric"]) == {"replicate mAP"}
+    assert set(same_plate["metric"]) == {"replicate mAP"}  # nobody else lies elsewhere, or in the row
+    rows = well_agreement(values, obs.assign(well=["A01", "B01", "A02", "C01"])).set_index(["metric", "compound_id"])
+    assert rows.loc[("row mAP", "a"), "value"] == 0.5  # the well of b in row A is the second of two
+
+
+def test_wells_without_a_position_are_in_no_row():
+    obs = pd.DataFrame({"compound_id": list("abc"), "treatment": list("abc"), "plate": "P", "batch": "1", "well": "7"})
+    assert "row mAP" not in set(well_agreement(np.eye(3), obs)["metric"])
 
 
 def test_built_in_choices_are_those_that_differ_from_the_configuration():
