@@ -13,7 +13,7 @@ from dssl.errors import TableError, first_few
 from dssl.keys import BATCH, IS_CONTROL, WELL
 from dssl.phenotypes.combat import fit_combat
 from dssl.phenotypes.group_scaling import ALL_WELLS, GroupScaling, apply_scaling, fit_scaling, group_numbers
-from dssl.phenotypes.position import PositionEffects, effects_at, median_polish, well_effects, well_places
+from dssl.phenotypes.position import PositionEffects, effects_at, fit_position, well_places
 from dssl.phenotypes.quality import is_flagged
 from dssl.phenotypes.sphering import SpheringState, apply_sphering, fit_sphering, varies
 from dssl.phenotypes.statistics import Array
@@ -183,8 +183,7 @@ def _fit_position(left: Array, own: pd.DataFrame, settings: AssembleProfilesSett
             f"{_SECTION}.position needs controls at positions like A01; found the wells {first_few(own[WELL]) or 'none'}"
             f"\nName the column of the position in plates.columns.well, or set {_SECTION}.position: none."
         )
-    fit = median_polish if settings.position == "median_polish" else well_effects
-    fitted = fit(left, places, settings.min_position_controls)
+    fitted = fit_position(settings.position, left, places, settings.min_position_controls)
     what = "rows and columns" if settings.position == "median_polish" else "well positions"
     logger.info("%d %s have enough controls for an effect; others are left", len(fitted.places), what)
     return fitted

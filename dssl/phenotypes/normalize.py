@@ -8,7 +8,7 @@ from anndata import AnnData
 
 from dssl.errors import TableError
 from dssl.keys import IS_CONTROL, QC_DEAD, QC_MISSING, QC_OUTLIER, WELL
-from dssl.phenotypes.position import Places, effects_at, median_polish, well_places
+from dssl.phenotypes.position import Places, effects_at, fit_position, well_places
 from dssl.phenotypes.quality import Flags, flag_dead, flag_missing, flag_outliers, plate_rows
 from dssl.phenotypes.statistics import MAD_TO_STD, Array, nan_mad, nan_mean_std, nan_median
 from dssl.settings.preparation import NormalizePlateSettings
@@ -145,7 +145,9 @@ def _too_few_message(too_few: list[str], settings: NormalizePlateSettings) -> st
 
 def _standardize(values: Array, plate: _Plate, reference: Flags, settings: NormalizePlateSettings) -> tuple[Array, int]:
     if plate.places is not None:
-        fitted = median_polish(values[reference], plate.places[reference], settings.min_position_controls)
+        fitted = fit_position(
+            settings.position, values[reference], plate.places[reference], settings.min_position_controls
+        )
         values = values - effects_at(fitted, plate.places)
     centre, scale = _centre_and_scale(values[reference], settings)
     without_scale = np.isnan(scale) & ~np.isnan(values).all(axis=0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dssl.phenotypes.statistics import Array, nan_median
+from dssl.phenotypes.statistics import Array, nan_mean_std, nan_median
 
 Places = npt.NDArray[np.int64]
 ANY = -1
@@ -46,6 +46,45 @@ def well_places(wells: Iterable[object]) -> Places:
     """Row and column of every well, (n, 2); -1 where the name tells none."""
     found = [well_position(str(well)) or (ANY, ANY) for well in wells]
     return np.asarray(found, dtype=np.int64).reshape(-1, 2)
+
+
+def fit_position(kind: str, values: Array, places: Places, min_wells: int) -> PositionEffects:
+    """Effects of rows and columns (kind "median_polish") or of well positions ("well"), shrunken by their error.
+
+    The parameters are those of `median_polish`.
+    """
+    fit = median_polish if kind == "median_polish" else well_effects
+    return shrunken(fit(values, places, min_wells), values, places)
+
+
+def shrunken(fitted: PositionEffects, values: Array, places: Places) -> PositionEffects:
+    r"""Effects towards 0 as far as their own error would make them as large.
+
+    .. math:: e' = e (1 - \overline{\sigma^2 \pi / 2 n} / \overline{e^2})_+
+
+    for each feature and each kind of place (rows, columns, wells): the positive-part estimate of James and Stein, with
+    the error of a median of n wells and sigma^2 the mean square of the residuals. What a few controls tell of a
+    row is mostly error, and subtracting it would mark all wells of the row with the same pattern, on every plate:
+    replicates at one position would look alike for no other reason.
+
+    Parameters
+    ----------
+    fitted : PositionEffects
+        As fitted.
+    values, places : the wells that it was fitted on.
+    """
+    residual = values - nan_median(values) - effects_at(fitted, places)
+    freedom = max(len(values) - len(fitted.places), 1) / max(len(values), 1)
+    variance = nan_mean_std(residual**2)[0] / freedom
+    n = np.array([_at(place, places).sum() for place in fitted.places])
+    effects = fitted.effects.copy()
+    for kind in np.unique(fitted.places == ANY, axis=0):
+        rows = ((fitted.places == ANY) == kind).all(axis=1)
+        error = variance * np.pi / 2 * (1 / n[rows]).mean()
+        size = (effects[rows] ** 2).mean(axis=0)
+        share = np.divide(error, size, out=np.ones_like(size), where=size > 0)
+        effects[rows] *= np.clip(1 - np.nan_to_num(share, nan=1.0), 0, 1)
+    return PositionEffects(fitted.places, effects)
 
 
 def median_polish(values: Array, places: Places, min_wells: int) -> PositionEffects:
@@ -103,10 +142,16 @@ def well_effects(values: Array, places: Places, min_wells: int) -> PositionEffec
 def effects_at(fitted: PositionEffects, places: Places) -> Array:
     """What each well has through its position, (n, p): the sum of its row's, its column's and its own effect."""
     total = np.zeros((len(places), fitted.effects.shape[1]))
-    for (row, column), effect in zip(fitted.places, fitted.effects, strict=True):
-        here = ((places[:, 0] == row) | (row == ANY)) & ((places[:, 1] == column) | (column == ANY))
-        total[here & (places >= 0).all(axis=1)] += effect
+    for place, effect in zip(fitted.places, fitted.effects, strict=True):
+        total[_at(place, places)] += effect
     return total
+
+
+def _at(place: Places, places: Places) -> npt.NDArray[np.bool_]:
+    """Wells in a row, in a column, or at a position."""
+    row, column = place
+    here = ((places[:, 0] == row) | (row == ANY)) & ((places[:, 1] == column) | (column == ANY))
+    return np.asarray(here & (places >= 0).all(axis=1))
 
 
 def _members(codes: Places, min_wells: int) -> dict[int, npt.NDArray[np.intp]]:
