@@ -22,7 +22,7 @@ CLOSED_FORM_RIDGE = {"gaussian": {"ridge": [1e-6, 1e-4, 1e-2], "gains": "bottlen
 OVERRIDES: dict[str, Any] = {
     "encoder": {"hidden_sizes": [512], "layer_norm": False, "dropout": 0.0},
     "code": {"size": 100},
-    "contrastive": {"temperature": 0.07},
+    "contrastive": {"temperature": 0.1},
     "views": {
         "replicates": "single",
         "phenotype_noise": 0.3,
