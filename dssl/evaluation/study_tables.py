@@ -124,7 +124,8 @@ def _interpolated(edge: pd.DataFrame, level: float) -> dict[str, float] | None:
 def _default(single: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """The preset default's points at the noise and level of some rows."""
     same = (single["noise"] == rows["noise"].iloc[0]) & (single["z1"] == rows["z1"].iloc[0])
-    return single.loc[same & (single["name"] == DEFAULT)]
+    found: pd.DataFrame = single[same & (single["name"] == DEFAULT)]
+    return found
 
 
 def _summary(rows: pd.DataFrame, default: pd.DataFrame) -> dict[str, Any]:

@@ -93,6 +93,8 @@ def draw_specific(table: pd.DataFrame, *paths: Path) -> None:
 def draw_information(curves: pd.DataFrame, n_test: int, *paths: Path) -> None:
     """Bounds on the information in the learned codes beside the exact Gaussian optimum, a panel per noise level.
 
+    Means over seeds.
+
     Parameters
     ----------
     curves : the study's bounds and optima.
@@ -106,6 +108,7 @@ def draw_information(curves: pd.DataFrame, n_test: int, *paths: Path) -> None:
         dict(zip(keys, values, strict=True)) | dict(zip(rows["quantity"], rows["nats"], strict=True))
         for values, rows in curves.groupby(keys, dropna=False, sort=False)
     )
+    flat = flat.groupby(keys[:-1], dropna=False, sort=False).mean().reset_index()
     noises = sorted(curves["noise"].unique())
     with style():
         figure = Figure(figsize=(4.8 * max(len(noises), 1) + 2.0, 4.0), layout="constrained")
