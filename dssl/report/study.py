@@ -120,7 +120,8 @@ def draw_information(curves: pd.DataFrame, n_test: int, *paths: Path) -> None:
                 line = exact.dropna(subset=["I(Z;X2)", "I(Z;X1|X2)"]).sort_values("I(Z;X1|X2)")
                 axis.plot(line["I(Z;X1|X2)"], line["I(Z;X2)"], "k-", marker="*", label="exact Gaussian optimum")
             else:
-                axis.text(0.03, 0.03, "exact optimum: I(Z;X2) infinite,\ncorrelations of 1", transform=axis.transAxes)
+                infinite = "exact optimum: I(Z;X2) infinite\n(X and Y share directions exactly)"
+                axis.text(0.03, 0.03, infinite, transform=axis.transAxes)
             axis.axhline(
                 np.log(n_test), color="#555", lw=0.8, ls="--", label=f"log n = {np.log(n_test):.2f}: no bound is higher"
             )
@@ -132,6 +133,8 @@ def draw_information(curves: pd.DataFrame, n_test: int, *paths: Path) -> None:
                 for beta, at_x, at_y in zip(line["beta"], x, y, strict=True):
                     axis.annotate(f"{beta:g}", (at_x, at_y), xytext=(3, 3), textcoords="offset points", fontsize=7)
             axis.set_xscale("symlog", linthresh=1)
+            lowest, highest = axis.dataLim.y0, axis.dataLim.y1
+            axis.set_ylim(min(0.0, lowest), 1.1 * highest)
             axis.set(title=f"noise {noise:g} (numbers: beta, released scale)", xlabel="I(Z;X1|X2), upper bound (nats)")
         axes[0].set_ylabel("I(Z;X2), lower bound, at most log n (nats)")
         figure.legend(*axes[-1].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
