@@ -8,22 +8,29 @@ views, losses, backward, optimiser. The transcription is `tests/oracles/released
 the step's own single-precision matrix products alone, each of its shape, measured in the same run.
 
 One thread; process time (user and system), so that waiting for others does not count; medians after warm-up. Each
-measurement has its own forked process, and memory is the most that it held beyond what it was born with.
+measurement has its own forked process, and memory is the most that it held beyond what it was born with. The load of the
+machine is printed first: other work slows the caches and the memory that process time depends on. Last, the time of a
+whole point of the quick study (20,000 pairs; step 1, step 2, probes) in this one thread.
 """
 
 import itertools
 import multiprocessing
+import os
 import resource
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import torch
 
 from dssl.model.shared import SharedModel
 from dssl.settings.learning import TrainSharedSettings, TrainSpecificSettings
+from dssl.settings.study import StudySettings
+from dssl.steps.study import study_shared, study_specific
 from dssl.training.data import TrainingData
 from dssl.training.fit import Record
 from dssl.training.shared import train_shared
@@ -113,6 +120,36 @@ def limit(batch: int, step: int) -> Iterator[float]:
     yield total
 
 
+def study_point(preset: str) -> tuple[float, float]:
+    """Seconds of CPU, and of the clock, of a point of the quick study: data, step 1, step 2, their probes and bounds."""
+    settings, beta = StudySettings(study="bench", noises=[0.0]), 1.0
+    start, cpu = time.perf_counter(), time.process_time()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = folder / "model.safetensors"
+        study_shared(
+            settings=settings,
+            preset=preset,
+            noise=0.0,
+            beta=beta,
+            seed=0,
+            model=model,
+            probes=folder / "shared.tsv",
+            information=folder / "information.tsv",
+        )
+        study_specific(
+            settings=settings,
+            preset=preset,
+            noise=0.0,
+            beta=beta,
+            lam=1.0,
+            seed=0,
+            shared=model,
+            probes=folder / "specific.tsv",
+        )
+    return time.process_time() - cpu, time.perf_counter() - start
+
+
 def measured(function: Callable[[int, int], Iterator[float]], batch: int, step: int) -> tuple[float, float]:
     """Median milliseconds, and megabytes, of a measurement in a process of its own."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
@@ -135,6 +172,7 @@ def main(batches: list[int]) -> None:
     """Print the table."""
     torch.set_num_threads(1)
     write = sys.stdout.write
+    write(f"load of the machine (1 minute, {os.cpu_count()} cores): {os.getloadavg()[0]:.1f}\n")
     write("milliseconds of CPU per training step, one thread; memory in MB\n")
     write(
         f"{'':18}{'limit':>9}{'ours':>9}{'/ limit':>9}{'released':>10}{'/ ours':>8}{'MB ours':>9}{'MB released':>13}\n"
@@ -149,6 +187,10 @@ def main(batches: list[int]) -> None:
                 f"{other:>10.1f}{other / own:>8.1f}{own_memory:>9.0f}{other_memory:>13.0f}\n"
             )
             sys.stdout.flush()
+    for preset in ("released", "default"):
+        cpu, clock = study_point(preset)
+        write(f"quick study point, {preset}: {cpu:.0f} s of CPU, {clock:.0f} s by the clock\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Tables made of the synthetic study's results: agreement with another implementation, comparison of methods."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,22 @@ from numpy.typing import NDArray
 LABELS = ["z1", "zs", "z2"]
 CODES = {"shared": "shared", "spe1": "specific_x", "spe2": "specific_y"}
 AGREEMENT_COLUMNS = ["run", "beta", "lam", "n_pairs", "code", "label", "reference", "ours", "difference"]
-TOLERANCE = 0.01
-POINT_KEYS = ["name", "noise", "beta", "lam", "trial", "seed", "participation_ratio"]
+DEFAULT = "dssl, default"
+# accuracies on the label of Z1 at which methods are compared
+LEVELS = (0.6, 0.65, 0.7, 0.75, 0.775, 0.8)
+FRONTIER_COLUMNS = [
+    "noise",
+    "z1",
+    "name",
+    "n_seeds",
+    "zs",
+    "se_rows",
+    "sd_seeds",
+    "participation_ratio",
+    "difference",
+    "se_difference",
+]
+POINT_KEYS = ["name", "noise", "beta", "lam", "trial", "seed", "participation_ratio", "n_test"]
 
 
 def agreement_table(table: pd.DataFrame, reference: dict[str, Any] | None) -> pd.DataFrame:
@@ -49,34 +64,92 @@ def _same_run(table: pd.DataFrame, run: dict[str, Any]) -> NDArray[np.bool_]:
     return np.asarray(same & (table["lam"].eq(run["lam"]) if run["run"] == "step2" else table["lam"].isna()).to_numpy())
 
 
-def at_equal_accuracy(table: pd.DataFrame) -> pd.DataFrame:
-    """For every specific code of X: the best of the other methods' accuracies on Zs at its accuracy on Z1, or higher.
+def frontiers(table: pd.DataFrame, levels: Sequence[float] = LEVELS) -> pd.DataFrame:
+    """Accuracy on the label of Zs of every method's specific codes of X, at equal accuracy on the label of Z1.
+
+    A method's points (over beta, lambda, trials) of one seed that no other of its points beats in both accuracies are
+    its frontier; between two of them it is straight, to the left of the first it is level, to the right of the last
+    there is none. It is drawn through test accuracies, which favours methods with many points.
 
     Returns
     -------
     DataFrame
-        For each noise and each point of the preset default: its accuracies, its participation ratio, and for every
-        other method and preset the lowest accuracy on the label of Zs among points at least as accurate on the label of Z1
-        (less a tolerance of 0.01); missing where no point is.
+        For each noise, level of Z1 and method: `zs`, mean over the seeds that reach the level (`n_seeds`; every seed
+        draws its own data); `se_rows`, its standard error from the test rows (binomial errors of the points, through
+        the interpolation); `sd_seeds`, the standard deviation over seeds; the lowest participation ratio of the points
+        used; and `difference`, the preset default's zs less this one over the seeds that both reach, with its standard
+        error `se_difference` (seeds where there are several, else rows).
     """
-    points = specific_points(table)
-    ours, found = points[points["name"] == "dssl, default"], []
-    for own in ours.to_dict("records"):
-        for name, others in points[(points["noise"] == own["noise"]) & (points["name"] != own["name"])].groupby("name"):
-            rivals = others[others["z1"] >= own["z1"] - TOLERANCE]
-            line = {key: own[key] for key in ("noise", "beta", "lam", "seed", "z1", "zs", "participation_ratio")}
-            lowest = float(rivals["zs"].min()) if len(rivals) else np.nan
-            ratio = float(rivals.loc[rivals["zs"].idxmin(), "participation_ratio"]) if len(rivals) else np.nan
-            found.append({**line, "other": name, "zs_of_other": lowest, "participation_ratio_of_other": ratio})
-    columns = ["noise", "beta", "lam", "seed", "z1", "zs", "participation_ratio", "other", "zs_of_other"]
-    return pd.DataFrame(found, columns=[*columns, "participation_ratio_of_other"])
+    points = specific_points(table).dropna(subset=["z1", "zs"])
+    found = []
+    for (noise, name, seed), own in points.groupby(["noise", "name", "seed"], dropna=False, sort=False):
+        edge = _frontier(own)
+        for level in levels:
+            if (at := _interpolated(edge, level)) is not None:
+                found.append({"noise": noise, "name": name, "seed": seed, "z1": level, **at})
+    single = pd.DataFrame(found, columns=["noise", "name", "seed", "z1", "zs", "variance", "participation_ratio"])
+    summary = [
+        {**dict(zip(["noise", "z1", "name"], key, strict=True)), **_summary(rows, _default(single, rows))}
+        for key, rows in single.groupby(["noise", "z1", "name"], sort=True)
+    ]
+    return pd.DataFrame(summary, columns=FRONTIER_COLUMNS)
+
+
+def _frontier(points: pd.DataFrame) -> pd.DataFrame:
+    """Points that no other beats in both accuracies, by rising Z1 (and so by rising Zs)."""
+    falling = points.sort_values(["z1", "zs"], ascending=[False, True])
+    lowest = falling["zs"].cummin().shift(fill_value=np.inf)
+    return falling[falling["zs"] < lowest].iloc[::-1]
+
+
+def _interpolated(edge: pd.DataFrame, level: float) -> dict[str, float] | None:
+    """Accuracy on Zs where a frontier reaches a level of Z1, its variance, the lower participation ratio there."""
+    right = int(edge["z1"].searchsorted(level))
+    if right == len(edge):
+        return None
+    used = edge.iloc[max(right - 1, 0) : right + 1]
+    zs, z1 = used["zs"].to_numpy(), used["z1"].to_numpy()
+    share = (level - z1[0]) / (z1[1] - z1[0]) if len(used) > 1 else 0.0
+    slope = (zs[1] - zs[0]) / (z1[1] - z1[0]) if len(used) > 1 else 0.0
+    weights = np.array([1 - share, share])[: len(used)]
+    errors = (zs * (1 - zs) + slope**2 * z1 * (1 - z1)) / used["n_test"].to_numpy()
+    counted = used.loc[weights > 0, "participation_ratio"]
+    return {
+        "zs": float(weights @ zs),
+        "variance": float(weights**2 @ errors),
+        "participation_ratio": float(counted.min()),
+    }
+
+
+def _default(single: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The preset default's points at the noise and level of some rows."""
+    same = (single["noise"] == rows["noise"].iloc[0]) & (single["z1"] == rows["z1"].iloc[0])
+    found: pd.DataFrame = single[same & (single["name"] == DEFAULT)]
+    return found
+
+
+def _summary(rows: pd.DataFrame, default: pd.DataFrame) -> dict[str, Any]:
+    """Mean over seeds, its errors, and the difference from the preset default."""
+    both = rows.merge(default, on="seed", suffixes=("", "_default"))
+    differences, n = both["zs_default"] - both["zs"], len(both)
+    by_rows = (both["variance"] + both["variance_default"]).sum() ** 0.5 / max(n, 1)
+    other = n > 0 and rows["name"].iloc[0] != DEFAULT
+    return {
+        "n_seeds": len(rows),
+        "zs": rows["zs"].mean(),
+        "se_rows": rows["variance"].sum() ** 0.5 / len(rows),
+        "sd_seeds": rows["zs"].std(),
+        "participation_ratio": rows["participation_ratio"].min(),
+        "difference": differences.mean() if other else np.nan,
+        "se_difference": (differences.std() / n**0.5 if n > 1 else by_rows) if other else np.nan,
+    }
 
 
 def specific_points(table: pd.DataFrame) -> pd.DataFrame:
     """Specific codes of X, one row each.
 
-    Columns: name ("dssl, default", "focal", ...), noise, beta, lam, trial, seed, participation_ratio; for every label the
-    accuracy ("zs") and its interval ("zs_low", "zs_high").
+    Columns: name ("dssl, default", "focal", ...), noise, beta, lam, trial, seed, participation_ratio, n_test; for every
+    label the accuracy ("zs") and its interval ("zs_low", "zs_high").
     """
     chosen = table[table["code"] == "specific_x"].copy()
     chosen["name"] = [

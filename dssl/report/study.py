@@ -25,13 +25,13 @@ COLLAPSED = 20
 ZERO_FACTOR = 3.0
 
 
-def draw_shared(table: pd.DataFrame, path: Path) -> None:
+def draw_shared(table: pd.DataFrame, *paths: Path) -> None:
     """Figure 4a: test accuracy of the labels from the shared code over beta, a panel per preset and noise level.
 
     Parameters
     ----------
     table : the study's table.
-    path : of the PNG; the SVG lies beside it.
+    paths : of the figure, each in the format of its ending.
     """
     from matplotlib.figure import Figure
 
@@ -55,10 +55,10 @@ def draw_shared(table: pd.DataFrame, path: Path) -> None:
             axis.set_xlabel("beta (released code's scale; 0 at the left end)")
         axes[0].set_ylabel("test accuracy of a logistic regression\nfrom the shared code")
         figure.legend(handles=_handles(), loc="outside right upper", fontsize=8)
-        save_both(figure, path)
+        save_all(figure, paths)
 
 
-def draw_specific(table: pd.DataFrame, path: Path) -> None:
+def draw_specific(table: pd.DataFrame, *paths: Path) -> None:
     """Figure 4b: accuracy on the label of Zs over that of Z1 from the specific code of X, a panel per noise level."""
     from matplotlib.figure import Figure
 
@@ -87,11 +87,20 @@ def draw_specific(table: pd.DataFrame, path: Path) -> None:
             f"* {SOURCE}. Bars: 95 % binomial intervals. Faint: participation ratio below {COLLAPSED}. Dashed: chance.",
             fontsize=8,
         )
-        save_both(figure, path)
+        save_all(figure, paths)
 
 
-def draw_information(curves: pd.DataFrame, path: Path) -> None:
-    """Bounds on the information in the learned codes beside the exact Gaussian optimum, a panel per noise level."""
+def draw_information(curves: pd.DataFrame, n_test: int, *paths: Path) -> None:
+    """Bounds on the information in the learned codes beside the exact Gaussian optimum, a panel per noise level.
+
+    Means over seeds.
+
+    Parameters
+    ----------
+    curves : the study's bounds and optima.
+    n_test : pairs that the bounds are made from: the lower bound cannot exceed their logarithm.
+    paths : of the figure, each in the format of its ending.
+    """
     from matplotlib.figure import Figure
 
     keys = ["method", "preset", "noise", "beta", "seed"]
@@ -99,6 +108,7 @@ def draw_information(curves: pd.DataFrame, path: Path) -> None:
         dict(zip(keys, values, strict=True)) | dict(zip(rows["quantity"], rows["nats"], strict=True))
         for values, rows in curves.groupby(keys, dropna=False, sort=False)
     )
+    flat = flat.groupby(keys[:-1], dropna=False, sort=False).mean().reset_index()
     noises = sorted(curves["noise"].unique())
     with style():
         figure = Figure(figsize=(4.8 * max(len(noises), 1) + 2.0, 4.0), layout="constrained")
@@ -109,6 +119,12 @@ def draw_information(curves: pd.DataFrame, path: Path) -> None:
             if {"I(Z;X1|X2)", "I(Z;X2)"} <= set(exact.columns) and exact["I(Z;X2)"].notna().any():
                 line = exact.dropna(subset=["I(Z;X2)", "I(Z;X1|X2)"]).sort_values("I(Z;X1|X2)")
                 axis.plot(line["I(Z;X1|X2)"], line["I(Z;X2)"], "k-", marker="*", label="exact Gaussian optimum")
+            else:
+                infinite = "exact optimum: I(Z;X2) infinite\n(X and Y share directions exactly)"
+                axis.text(0.03, 0.03, infinite, transform=axis.transAxes)
+            axis.axhline(
+                np.log(n_test), color="#555", lw=0.8, ls="--", label=f"log n = {np.log(n_test):.2f}: no bound is higher"
+            )
             for number, (preset, learned) in enumerate(here[here["method"] == "dssl"].groupby("preset")):
                 line = learned.sort_values("beta")
                 look = {"color": PALETTE[number], "marker": FORMS[number]}
@@ -117,20 +133,22 @@ def draw_information(curves: pd.DataFrame, path: Path) -> None:
                 for beta, at_x, at_y in zip(line["beta"], x, y, strict=True):
                     axis.annotate(f"{beta:g}", (at_x, at_y), xytext=(3, 3), textcoords="offset points", fontsize=7)
             axis.set_xscale("symlog", linthresh=1)
+            lowest, highest = axis.dataLim.y0, axis.dataLim.y1
+            axis.set_ylim(min(0.0, lowest), 1.1 * highest)
             axis.set(title=f"noise {noise:g} (numbers: beta, released scale)", xlabel="I(Z;X1|X2), upper bound (nats)")
         axes[0].set_ylabel("I(Z;X2), lower bound, at most log n (nats)")
         figure.legend(*axes[-1].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
-        save_both(figure, path)
+        save_all(figure, paths)
 
 
-def save_both(figure: "Figure", path: Path) -> None:
-    """Write a PNG, and an SVG of the same name beside it."""
+def save_all(figure: "Figure", paths: Iterable[Path]) -> None:
+    """Write a figure in the formats that the paths end in: PNG or SVG, the same bytes every time."""
     import matplotlib
 
     with matplotlib.rc_context(STYLE):
-        for target in (path, path.with_suffix(".svg")):
-            with atomic_path(target) as temporary:
-                metadata: dict[str, Any] = {"Date": None} if target.suffix == ".svg" else {"Software": None}
+        for path in paths:
+            with atomic_path(path) as temporary:
+                metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {"Software": None}
                 figure.savefig(temporary, dpi=130, bbox_inches="tight", metadata=metadata)
 
 

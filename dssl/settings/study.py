@@ -17,6 +17,21 @@ CLOSED_FORM: dict[str, Any] = {
     "code": {"distribution": "gaussian", "size": 100},
 }
 CLOSED_FORM_RIDGE = {"gaussian": {"ridge": [1e-6, 1e-4, 1e-2], "gains": "bottleneck"}}
+# what the preset default has in the study, where inputs are dense and plentiful and there are no replicates: chosen on
+# validation rows of other data seeds than the reported one (docs/method.md)
+OVERRIDES: dict[str, Any] = {
+    "encoder": {"hidden_sizes": [512], "layer_norm": False, "dropout": 0.0},
+    "code": {"size": 100},
+    "contrastive": {"temperature": 0.1},
+    "views": {
+        "replicates": "single",
+        "phenotype_noise": 0.3,
+        "molecule_noise": 0.3,
+        "phenotype_dropout": 0.0,
+        "molecule_dropout": 0.0,
+    },
+    "optimizer": {"batch_size": 256, "learning_rate": 1e-3, "weight_decay": 0.1},
+}
 
 
 class StudySettings(Settings):
@@ -26,7 +41,9 @@ class StudySettings(Settings):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name; results go to results/study/<study>/"
     )
     n_pairs: int = Field(20_000, ge=100, description="pairs; 70 % train, 10 % validate, 20 % test")
-    data_seed: int = Field(0, ge=0, description="seed of the data: mixing, factors, labels, noise")
+    data_seed: int = Field(
+        0, ge=0, description="added to each of `seeds`: seed of the data (mixing, factors, labels, noise)"
+    )
     noises: list[float] = Field([0.0], min_length=1, description="standard deviations of the noise on X and Y")
     presets: list[StudyPreset] = Field(
         ["released", "default", "closed_form"],
@@ -43,7 +60,7 @@ class StudySettings(Settings):
     specific_betas: list[float] = Field(
         [1.0], min_length=1, description="the betas, out of `betas`, on which step 2 is trained"
     )
-    seeds: list[int] = Field([0], min_length=1, description="seeds of training")
+    seeds: list[int] = Field([0], min_length=1, description="seeds of training, each with data of its own")
     epochs_shared: int = Field(12, ge=1, description="epochs of step 1")
     epochs_specific: int = Field(10, ge=1, description="epochs of step 2")
     baselines: list[LearnedBaseline] = Field(
@@ -52,11 +69,16 @@ class StudySettings(Settings):
     )
     baseline_trials: int = Field(4, ge=1, description="hyperparameter settings of every baseline")
     context_components: int = Field(50, ge=1, description="components of PCA, PLS and CCA")
+    whiten: Literal["none", "half", "full"] = Field(
+        "full",
+        description="inputs of the preset default and of the baselines with its encoders, as fit_preprocessing.phenotype."
+        "whiten; the other presets and `_as_released` baselines get X and Y as they are",
+    )
     overrides_shared: dict[str, Any] = Field(
-        {}, description="keys of train_shared that the preset default has in this study"
+        OVERRIDES, description="keys of train_shared that the preset default, and baselines with its encoders, have"
     )
     overrides_specific: dict[str, Any] = Field(
-        {}, description="keys of train_specific that the preset default has in this study"
+        OVERRIDES, description="keys of train_specific that the preset default has"
     )
     penalties: list[float] = Field(
         [0.001, 0.01, 0.1, 1.0], min_length=1, description="C of the probes' logistic regression, chosen on validation"
@@ -90,6 +112,11 @@ class StudySettings(Settings):
         return TrainSharedSettings.model_validate(
             self._section(self.overrides_shared, preset, self.epochs_shared + self.epochs_specific)
         )
+
+    def whitening(self, name: str) -> Literal["none", "half", "full"]:
+        """Whitening of the inputs of a preset or a baseline."""
+        raw = name in ("released", "paper", "closed_form") or name.endswith("_as_released")
+        return "none" if raw else self.whiten
 
     def _section(self, overrides: dict[str, Any], preset: str, epochs: int) -> dict[str, Any]:
         given: dict[str, Any] = dict(overrides) if preset == "default" else {}

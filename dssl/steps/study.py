@@ -24,6 +24,7 @@ from dssl.steps.study_codes import (
     specific_features,
     study_data,
     training_rows,
+    whitened,
 )
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def study_shared(
     from dssl.training.saved import save_model
     from dssl.training.shared import train_shared
 
-    data, used = study_data(settings, noise), settings.shared(preset)
+    data, used = whitened(study_data(settings, noise, seed), settings.whitening(preset)), settings.shared(preset)
     rows = Rows.of(settings.n_pairs)
     with _timed("training of step 1"):
         pairs, weight = (training_rows(data, rows.train), training_rows(data, rows.validation)), own_beta(beta, used)
@@ -83,7 +84,8 @@ def study_specific(
     from dssl.training.saved import load_model
     from dssl.training.specific import train_specific
 
-    data, rows = study_data(settings, noise), Rows.of(settings.n_pairs)
+    data = whitened(study_data(settings, noise, seed), settings.whitening(preset))
+    rows = Rows.of(settings.n_pairs)
     frozen, _, _ = load_model(shared, torch.device("cpu"))
     with _timed("training of step 2"):
         pairs = training_rows(data, rows.train), training_rows(data, rows.validation)
@@ -109,7 +111,8 @@ def study_baseline(
     from dssl.evaluation.label_probes import Rows
     from dssl.steps.study_codes import study_inputs
 
-    data, rows = study_data(settings, noise), Rows.of(settings.n_pairs)
+    data = whitened(study_data(settings, noise, seed), settings.whitening(method))
+    rows = Rows.of(settings.n_pairs)
     hyperparameters = trials(method, settings.baseline_trials)[trial]
     logger.info("%s, trial %d: %s", method, trial, hyperparameters)
     with _timed(f"training of {method}"):
@@ -133,20 +136,20 @@ def study_baseline(
 
 
 @step
-def study_context(*, settings: StudySettings, noise: float, probes: Output, information: Output) -> None:
+def study_context(*, settings: StudySettings, noise: float, seed: int, probes: Output, information: Output) -> None:
     """What learning is compared with: true factors, raw inputs, an untrained encoder, PCA, PLS, CCA; the optimum."""
     from dssl.steps.study_context import context_codes, optimum_rows
 
-    data = study_data(settings, noise)
+    data = study_data(settings, noise, seed)
     found = [
-        probe_rows({code: values}, data, settings, {"method": method, "noise": noise})
-        for method, codes in context_codes(data, settings).items()
+        probe_rows({code: values}, data, settings, {"method": method, "noise": noise, "seed": seed})
+        for method, codes in context_codes(data, settings, seed).items()
         for code, values in codes.items()
     ]
     write_table(probes, pd.concat(found, ignore_index=True))
     used = settings.shared("released")
     betas = {beta: nats_beta(beta, used) for beta in settings.betas}
-    write_table(information, optimum_rows(data, noise, betas).reindex(columns=INFORMATION_COLUMNS))
+    write_table(information, optimum_rows(data, noise, betas).assign(seed=seed).reindex(columns=INFORMATION_COLUMNS))
 
 
 @step
@@ -161,11 +164,15 @@ def study_report(
     agreement: Output,
     comparison: Output,
     figure_shared: Output,
+    figure_shared_svg: Output,
     figure_specific: Output,
+    figure_specific_svg: Output,
     figure_information: Output,
+    figure_information_svg: Output,
 ) -> None:
-    """The study's table, its agreement with another implementation, and its figures (PNG, and SVG beside it)."""
-    from dssl.evaluation.study_tables import agreement_table, at_equal_accuracy
+    """The study's table, its agreement with another implementation, and its figures, as PNG and SVG."""
+    from dssl.evaluation.label_probes import Rows
+    from dssl.evaluation.study_tables import agreement_table, frontiers
     from dssl.report.study import draw_information, draw_shared, draw_specific
 
     table = pd.concat([read_table(path) for path in probes], ignore_index=True).reindex(columns=STUDY_COLUMNS)
@@ -173,10 +180,11 @@ def study_report(
     write_table(study, table)
     write_table(all_information, curves)
     write_table(agreement, agreement_table(table, None if reference is None else read_json(reference)))
-    write_table(comparison, at_equal_accuracy(table))
-    draw_shared(table, figure_shared)
-    draw_specific(table, figure_specific)
-    draw_information(curves, figure_information)
+    write_table(comparison, frontiers(table))
+    draw_shared(table, figure_shared, figure_shared_svg)
+    draw_specific(table, figure_specific, figure_specific_svg)
+    n_test = len(Rows.of(settings.n_pairs).test)
+    draw_information(curves, n_test, figure_information, figure_information_svg)
 
 
 def own_beta(beta: float, settings: TrainSharedSettings) -> float:

@@ -1,7 +1,8 @@
 """Codes of the synthetic study, and the rows of its table that they give."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -39,9 +40,29 @@ INFORMATION_COLUMNS = [*IDENTITY, "quantity", "nats", "standard_error"]
 CHANCE = 0.5
 
 
-def study_data(settings: StudySettings, noise: float) -> PairedGaussians:
-    """The study's data at a noise level: the same in every job."""
-    return paired_gaussians(settings.n_pairs, noise, np.random.default_rng(settings.data_seed))
+def study_data(settings: StudySettings, noise: float, seed: int) -> PairedGaussians:
+    """The study's data at a noise level: the same in every job of a seed, other data for every seed."""
+    return paired_gaussians(settings.n_pairs, noise, np.random.default_rng(settings.data_seed + seed))
+
+
+def whitened(data: PairedGaussians, whitening: Literal["none", "half", "full"]) -> PairedGaussians:
+    """Observations as principal component scores, fitted on training rows, as `fit_preprocessing` makes them.
+
+    With "none" the observations stay as they are.
+    """
+    from dssl.preprocessing.phenotype import apply_phenotype, fit_phenotype
+    from dssl.settings.preparation import PhenotypePreprocessingSettings
+
+    if whitening == "none":
+        return data
+    train, size = Rows.of(len(data.first)).train, data.first.shape[1]
+    settings = PhenotypePreprocessingSettings(
+        max_correlation=None, scale="none", clip=None, whiten=whitening, n_components=size
+    )
+    names, scores = [str(number) for number in range(size)], []
+    for observed in (data.first, data.second):
+        scores.append(apply_phenotype(fit_phenotype(observed[train], names, settings), observed, names))
+    return replace(data, first=scores[0].astype(np.float64), second=scores[1].astype(np.float64))
 
 
 def study_inputs(data: PairedGaussians) -> dict[str, Floats]:

@@ -15,7 +15,7 @@ from dssl.steps.study_codes import shared_features
 Codes = dict[str, NDArray[Any]]
 
 
-def context_codes(data: PairedGaussians, settings: StudySettings) -> dict[str, Codes]:
+def context_codes(data: PairedGaussians, settings: StudySettings, seed: int) -> dict[str, Codes]:
     """Codes (n, d) by method and name; what is fitted is fitted on training rows.
 
     PCA, PLS and CCA give a shared code, `context_components` of each modality side by side, and as specific code what
@@ -25,7 +25,7 @@ def context_codes(data: PairedGaussians, settings: StudySettings) -> dict[str, C
     found: dict[str, Codes] = {
         "true factors": {f"factor_{name}": factor for name, factor in data.factors.items()},
         "raw input": {"shared": np.hstack([x, y]), "specific_x": x, "specific_y": y},
-        "untrained encoder": {"shared": _untrained(data, settings)},
+        "untrained encoder": {"shared": _untrained(data, settings, seed)},
     }
     train = Rows.of(len(x)).train
     for name, (first, second) in _projections(x, y, train, settings.context_components).items():
@@ -56,14 +56,14 @@ def optimum_rows(data: PairedGaussians, noise: float, betas: Mapping[float, floa
     return pd.DataFrame(found)
 
 
-def _untrained(data: PairedGaussians, settings: StudySettings) -> NDArray[Any]:
+def _untrained(data: PairedGaussians, settings: StudySettings, seed: int) -> NDArray[Any]:
     import torch
 
     from dssl.model.shared import SharedModel
 
     used = settings.shared("released")
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seeds[0])
+        torch.manual_seed(seed)
         model = SharedModel(data.first.shape[1], data.second.shape[1], used.encoder, used.code, used.contrastive)
     return shared_features(model.eval(), data)
 

@@ -1,4 +1,33 @@
+from pathlib import Path
+
+import pandas as pd
+
 from dssl.report.published import FIGURE_4A, FIGURE_4B
+from dssl.report.study import draw_information
+
+
+def curves(noise: float, **quantities: float) -> pd.DataFrame:
+    rows = [
+        {"method": "dssl" if "bound" in name else "gaussian optimum", "noise": noise, "beta": 1.0, "quantity": name}
+        for name in quantities
+    ]
+    return pd.DataFrame(rows).assign(seed=0, preset="released", nats=list(quantities.values()))
+
+
+BOUNDS = {"lower_bound_I(Z;X2)": 6.5, "upper_bound_I(Z;X1|X2)": 20.0}
+
+
+def test_the_plane_shows_the_limit_of_the_bound_and_says_where_the_optimum_is_infinite(tmp_path: Path) -> None:
+    path = tmp_path / "plane.svg"
+    draw_information(curves(0.0, **BOUNDS), 4000, path)
+    shown = path.read_text(encoding="utf-8")
+    # log 4000
+    assert "log n = 8.29" in shown
+    assert "optimum: I(Z;X2) infinite" in shown
+    draw_information(curves(1.0, **BOUNDS, **{"I(Z;X2)": 9.0, "I(Z;X1|X2)": 4.0}), 4000, path)
+    shown = path.read_text(encoding="utf-8")
+    assert "exact Gaussian optimum" in shown
+    assert "infinite" not in shown
 
 
 def test_published_figure_4a_is_complete() -> None:

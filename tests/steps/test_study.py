@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,8 +7,10 @@ import pandas as pd
 import pytest
 
 from dssl.errors import ConfigError
+from dssl.evaluation.label_probes import Rows
 from dssl.model.bessel import bessel_ratio
 from dssl.settings.study import StudySettings, load_study
+from dssl.simulate.paired_gaussians import paired_gaussians
 from dssl.steps.study import (
     nats_beta,
     own_beta,
@@ -17,6 +20,7 @@ from dssl.steps.study import (
     study_shared,
     study_specific,
 )
+from dssl.steps.study_codes import study_data, whitened
 
 SMALL = StudySettings(
     study="small",
@@ -46,7 +50,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             probes += [own, second]
             information.append(curve)
     study_baseline(settings=SMALL, method="focal", noise=0.5, trial=0, seed=0, probes=folder / "focal.tsv")
-    study_context(settings=SMALL, noise=0.5, probes=folder / "context.tsv", information=folder / "optimum.tsv")
+    study_context(settings=SMALL, noise=0.5, seed=0, probes=folder / "context.tsv", information=folder / "optimum.tsv")
     study_report(
         settings=SMALL,
         probes=[*probes, folder / "focal.tsv", folder / "context.tsv"],
@@ -57,8 +61,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         agreement=folder / "agreement.tsv",
         comparison=folder / "comparison.tsv",
         figure_shared=folder / "figure_4a.png",
+        figure_shared_svg=folder / "figure_4a.svg",
         figure_specific=folder / "figure_4b.png",
+        figure_specific_svg=folder / "figure_4b.svg",
         figure_information=folder / "information_plane.png",
+        figure_information_svg=folder / "information_plane.svg",
     )
     return folder
 
@@ -91,6 +98,27 @@ def test_the_optimum_knows_more_than_any_bound_of_a_learned_code(finished: Path)
     assert len(learned) == 3
     assert learned.max() <= exact.max()
     assert learned.max() <= np.log(80) + 1e-9
+
+
+def test_the_defaults_inputs_are_white_on_training_rows_and_fitted_on_no_others() -> None:
+    data = paired_gaussians(400, 0.5, np.random.default_rng(0))
+    rows = Rows.of(400)
+    white = whitened(data, SMALL.whitening("default"))
+    for observed in (white.first, white.second):
+        assert np.cov(observed[rows.train].T, bias=True) == pytest.approx(np.eye(100), abs=1e-4)
+    spoiled = data.first.copy()
+    spoiled[rows.test] += 100
+    again = whitened(replace(data, first=spoiled), "full")
+    assert np.array_equal(again.first[rows.train], white.first[rows.train])
+    assert [SMALL.whitening(name) for name in ("released", "closed_form", "focal_as_released")] == ["none"] * 3
+    assert SMALL.whitening("focal") == "full"
+    assert whitened(data, "none") is data
+
+
+def test_every_seed_has_data_of_its_own() -> None:
+    moved = SMALL.model_copy(update={"data_seed": 1})
+    assert np.array_equal(study_data(SMALL, 0.5, 1).first, study_data(moved, 0.5, 0).first)
+    assert not np.array_equal(study_data(SMALL, 0.5, 1).first, study_data(SMALL, 0.5, 0).first)
 
 
 def test_betas_are_given_on_the_released_codes_scale() -> None:

@@ -13,7 +13,7 @@ def test_a_study_is_one_command_and_its_jobs_are_the_grid(empty: Path, snakemake
     assert int(counts["study_shared"]) == (3 * 13 - 1) * 2 * 3
     assert int(counts["study_specific"]) == 3 * 2 * 2 * 7 * 3
     assert int(counts["study_baseline"]) == 6 * 2 * 8 * 3
-    assert int(counts["study_context"]) == 2
+    assert int(counts["study_context"]) == 2 * 3
 
 
 def test_a_mistake_in_the_studys_file_is_named(empty: Path, snakemake: Run) -> None:

@@ -96,13 +96,13 @@ rule study_baseline:
 
 rule study_context:
     output:
-        probes=f"{STUDY_OUT}/study_context/noise~{{noise}}/probes.tsv",
-        information=f"{STUDY_OUT}/study_context/noise~{{noise}}/information.tsv",
-        provenance=f"{STUDY_OUT}/study_context/noise~{{noise}}/provenance.json",
+        probes=f"{STUDY_OUT}/study_context/noise~{{noise}}/seed~{{seed}}/probes.tsv",
+        information=f"{STUDY_OUT}/study_context/noise~{{noise}}/seed~{{seed}}/information.tsv",
+        provenance=f"{STUDY_OUT}/study_context/noise~{{noise}}/seed~{{seed}}/provenance.json",
     log:
-        f"logs/study/{STUDY.study}/study_context/noise~{{noise}}.log",
+        f"logs/study/{STUDY.study}/study_context/noise~{{noise}}/seed~{{seed}}.log",
     benchmark:
-        f"logs/study/{STUDY.study}/study_context/noise~{{noise}}.benchmark.tsv"
+        f"logs/study/{STUDY.study}/study_context/noise~{{noise}}/seed~{{seed}}.benchmark.tsv"
     conda:
         "../../environment.yml"
     resources:
@@ -112,7 +112,7 @@ rule study_context:
         settings=STUDY.to_json(),
         version=VERSION,
     shell:
-        "dssl study_context --settings {params.settings:q} --noise {wildcards.noise} "
+        "dssl study_context --settings {params.settings:q} --noise {wildcards.noise} --seed {wildcards.seed} "
         "--probes {output.probes} --information {output.information} "
         "--provenance {output.provenance} 2> {log}"
 
@@ -154,14 +154,22 @@ rule study_report:
                 trial=range(STUDY.baseline_trials),
                 seed=STUDY.seeds,
             ),
-            *expand(rules.study_context.output.probes, noise=STUDY_NOISES),
+            *expand(
+                rules.study_context.output.probes,
+                noise=STUDY_NOISES,
+                seed=STUDY.seeds,
+            ),
         ],
         information=[
             *expand(
                 f"{STUDY_OUT}/study_shared/{{point}}/information.tsv",
                 point=STUDY_FIRST,
             ),
-            *expand(rules.study_context.output.information, noise=STUDY_NOISES),
+            *expand(
+                rules.study_context.output.information,
+                noise=STUDY_NOISES,
+                seed=STUDY.seeds,
+            ),
         ],
         reference=STUDY.reference or [],
     output:
@@ -170,8 +178,11 @@ rule study_report:
         agreement=f"{STUDY_OUT}/agreement.tsv",
         comparison=f"{STUDY_OUT}/comparison.tsv",
         figure_shared=f"{STUDY_OUT}/figure_4a.png",
+        figure_shared_svg=f"{STUDY_OUT}/figure_4a.svg",
         figure_specific=f"{STUDY_OUT}/figure_4b.png",
+        figure_specific_svg=f"{STUDY_OUT}/figure_4b.svg",
         figure_information=f"{STUDY_OUT}/information_plane.png",
+        figure_information_svg=f"{STUDY_OUT}/information_plane.svg",
         provenance=f"{STUDY_OUT}/provenance.json",
     log:
         f"logs/study/{STUDY.study}/study_report.log",
@@ -191,5 +202,7 @@ rule study_report:
         "--information {input.information} {params.reference} --study {output.study} "
         "--all-information {output.all_information} --agreement {output.agreement} "
         "--comparison {output.comparison} --figure-shared {output.figure_shared} "
-        "--figure-specific {output.figure_specific} "
-        "--figure-information {output.figure_information} --provenance {output.provenance} 2> {log}"
+        "--figure-shared-svg {output.figure_shared_svg} --figure-specific {output.figure_specific} "
+        "--figure-specific-svg {output.figure_specific_svg} "
+        "--figure-information {output.figure_information} "
+        "--figure-information-svg {output.figure_information_svg} --provenance {output.provenance} 2> {log}"
