@@ -62,7 +62,9 @@ NEEDS = {
 class Asked(Protocol):
     """What Snakemake calls for a resource of a job."""
 
-    def __call__(self, wildcards: Any, input: Iterable[str], attempt: int) -> int: ...
+    def __call__(self, wildcards: Any, input: Iterable[str], attempt: int) -> int:
+        """Amount that this attempt asks for."""
+        ...
 
 
 def memory(step: str, processes: int = 1) -> Asked:
