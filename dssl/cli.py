@@ -16,8 +16,10 @@ from dssl import __version__
 from dssl.commands import COMMANDS
 from dssl.errors import DsslError
 from dssl.io import write_json
+from dssl.launch import is_first_process, start_processes
 from dssl.provenance import provenance_record
 from dssl.settings.base import Settings
+from dssl.settings.learning import RunSettings
 from dssl.steps import all_steps
 from dssl.steps.registry import INPUT, OUTPUT, paths_of
 
@@ -41,9 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         handlers=[RichHandler(console=console, show_path=False, markup=False)],
         force=True,
     )
-    logging.getLogger("dssl").setLevel(logging.INFO)
+    logging.getLogger("dssl").setLevel(logging.INFO if is_first_process() else logging.WARNING)
     try:
-        app(args=repeat_options(given))
+        app(args=repeat_options(given), obj=given)
     except DsslError as error:
         console.print(f"error: {error}", style="bold red", markup=False, highlight=False)
         raise SystemExit(2) from None
@@ -69,9 +71,14 @@ def step_command(step: Callable[..., None]) -> Callable[..., None]:
     """Make a command of a step: settings come as JSON, and the provenance is written beside the outputs."""
     signature = inspect.signature(step)
 
-    def command(provenance: Path, **given: Any) -> None:
+    def command(context: typer.Context, provenance: Path, **given: Any) -> None:
         arguments = {name: _parse(signature.parameters[name], value) for name, value in given.items()}
+        for settings in arguments.values():
+            if isinstance(run := getattr(settings, "run", None), RunSettings):
+                start_processes(run, context.obj)
         step(**arguments)
+        if not is_first_process():
+            return
         inputs, outputs = paths_of(step, arguments, INPUT), paths_of(step, arguments, OUTPUT)
         parameters = {
             name: value.model_dump(mode="json") if isinstance(value, Settings) else value
@@ -86,7 +93,8 @@ def step_command(step: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter.KEYWORD_ONLY,
         annotation=Annotated[Path, typer.Option(help="where this run is recorded (JSON)")],
     )
-    vars(command)["__signature__"] = inspect.Signature([*options, where])
+    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    vars(command)["__signature__"] = inspect.Signature([context, *options, where])
     command.__doc__ = inspect.getdoc(step)
     return command
 
