@@ -36,7 +36,7 @@ class Need:
 
 
 NEEDS = {
-    "simulate_screen": Need(250, 20, 3, 1.0),
+    "simulate_screen": Need(350, 0, 30, 0.0),
     "fetch_screen": Need(190, 0, 3, 0.0),
     "standardize_molecules": Need(700, 40, 8, 5.0),
     "featurize_molecules": Need(750, 400, 10, 30.0),
