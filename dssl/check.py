@@ -18,9 +18,10 @@ SHOWN_PLATES = 12
 
 @dataclass
 class Checked:
-    """Outcome of a check: tables to print, notes, and errors that have to be mended."""
+    """Outcome of a check: tables to print with remarks on how to read them, notes, and errors that have to be mended."""
 
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
@@ -61,10 +62,10 @@ def _estimate(screen: ScreenSettings, result: Checked) -> None:
     result.tables["jobs"] = estimate(screen, table_sizes(screen, there, molecules))
     missing = len(sources) - len(there)
     if missing and screen.simulate_screen is None:
-        result.notes.append(f"{missing} plate table(s) are not there yet: the hours are without them, and too low")
-    result.notes.append(BASIS)
+        result.remarks.append(f"{missing} plate table(s) are not there yet: the hours are without them, and too low")
+    result.remarks.append(BASIS)
     if screen.train_shared.run.device == "auto":
-        result.notes.append(
+        result.remarks.append(
             "run.device: auto asks a cluster for no GPU; set cuda, or let the site's profile do it (docs/cluster.md)"
         )
 
