@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.workflow.conftest import tiny
+
+__all__ = ["tiny"]
+
 HERE = Path(__file__).parent
 # lines of the table of faults
 TABLE: pytest.StashKey[list[tuple[str, ...]]] = pytest.StashKey()

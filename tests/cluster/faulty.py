@@ -83,6 +83,7 @@ class Run:
                 env=variables(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                preexec_fn=_take_interrupts,
             )
 
     def finish(self) -> int:
@@ -115,11 +116,14 @@ class Run:
         """Slurm's number of the last job."""
         return self.jobs()[-1]
 
-    def trainers(self) -> list[int]:
-        """Process ids of `dssl train_shared` in this folder."""
-        return [
-            pid for pid, words in processes(self.folder) if "train_shared" in words and words[0].find("python") >= 0
+    def kill_training(self) -> None:
+        """End `dssl train_shared` without notice."""
+        found = [
+            pid for pid, words in processes(self.folder) if "train_shared" in words[2:3] and words[1].endswith("dssl")
         ]
+        assert found
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
 
     def until(self, condition: Callable[[], bool]) -> None:
         assert self.process is not None
@@ -148,6 +152,11 @@ class Run:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
+
+
+def _take_interrupts() -> None:
+    """As in a user's terminal: what a shell starts in the background ignores Ctrl-C, and so would Snakemake."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def processes(folder: Path) -> Iterator[tuple[int, list[str]]]:

@@ -76,8 +76,7 @@ def test_nothing_happens(run: Run, row: Callable[..., None]) -> None:
 def test_job_killed_and_its_checkpoint_cut_off(run: Run, row: Callable[..., None]) -> None:
     run.start()
     checkpoint = run.in_training()
-    (trainer,) = run.trainers()
-    os.kill(trainer, signal.SIGKILL)
+    run.kill_training()
     os.truncate(checkpoint, checkpoint.stat().st_size // 2)
     run.release()
     repaired_by_itself(run, 2)
@@ -89,8 +88,7 @@ def test_job_killed_and_its_checkpoint_cut_off(run: Run, row: Callable[..., None
 def test_job_killed(run: Run, row: Callable[..., None]) -> None:
     run.start()
     run.in_training()
-    (trainer,) = run.trainers()
-    os.kill(trainer, signal.SIGKILL)
+    run.kill_training()
     run.release()
     repaired_by_itself(run, 2)
     assert run.saw(r"resumed after epoch \d+")
@@ -114,12 +112,10 @@ def test_node_goes_down(run: Run, row: Callable[..., None]) -> None:
     run.start()
     run.in_training()
     node = slurm("squeue", "-h", "-j", run.job(), "-o", "%N")
-    trainers = run.trainers()
     pid = int((STATE / f"run/slurmd-{node}.pid").read_text())
     os.kill(pid, signal.SIGKILL)
     slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
-    for trainer in trainers:
-        os.kill(trainer, signal.SIGKILL)
+    run.kill_training()
     run.release()
     try:
         assert run.finish() == 0, run.log.read_text()[-4000:]
@@ -227,12 +223,8 @@ def small_disk(folder: Path) -> Iterator[None]:
 def test_disk_full(run: Run, row: Callable[..., None]) -> None:
     results = run.folder / "results"
     with small_disk(results):
-        with (results / "filler").open("wb") as filler:
-            while filler.write(b"0" * 65536):
-                try:
-                    filler.flush()
-                except OSError:
-                    break
+        fill = ["dd", "if=/dev/zero", f"of={results}/filler", "bs=4k"]
+        subprocess.run(fill, check=False, capture_output=True)
         run.options = ["--retries", "0"]
         run.release()
         run.start()
