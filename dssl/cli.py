@@ -1,12 +1,14 @@
 """`dssl STEP`: every step of the workflow by hand, and the commands around it."""
 
+import errno
 import inspect
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, NoReturn, get_args, get_origin
 
 import typer
 from rich.console import Console
@@ -47,8 +49,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(args=repeat_options(given), obj=given)
     except DsslError as error:
-        console.print(f"error: {error}", style="bold red", markup=False, highlight=False)
-        raise SystemExit(2) from None
+        _complain(console, str(error))
+    except Exception as error:
+        # libraries have their own exceptions for it, and all of them quote the system
+        if not any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT)):
+            raise
+        _complain(console, f"{error}\nThere is no room for the results: make some, and give the same command again.")
+
+
+def _complain(console: Console, text: str) -> NoReturn:
+    console.print(f"error: {text}", style="bold red", markup=False, highlight=False)
+    raise SystemExit(2) from None
 
 
 def repeat_options(arguments: list[str]) -> list[str]:
