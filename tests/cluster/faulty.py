@@ -143,9 +143,9 @@ class Run:
         return different + [name for name in left if not name.endswith(".damaged")]
 
     def saw(self, pattern: str) -> bool:
-        """Whether the user was shown a line like this, by Snakemake or in a log that it names."""
+        """Whether the user was shown this, by Snakemake or in a log that it names; lines of a log are short, so joined."""
         logs = [*self.folder.glob("snakemake-*.log"), *self.folder.glob("logs/faults/**/*.log")]
-        return any(re.search(pattern, path.read_text(errors="replace")) for path in logs)
+        return any(re.search(pattern, " ".join(path.read_text(errors="replace").split())) for path in logs)
 
     def stop(self) -> None:
         """End what is left of a failed test."""
