@@ -1,5 +1,7 @@
 # make run    sets up .venv and runs the demonstration screen to results/demo/report.html
 # make test   sets up .venv and runs the tests
+# make test-slurm   starts a real Slurm on this machine (as root, on Debian) and runs a screen and faults on it
+# make test-faults  the same with every fault, and prints the table of them
 # make bench  sets up .venv and times a training step
 # make bench-data  sets up .venv and times the preparation of profiles (PLATES=200)
 SHELL := /bin/bash
@@ -7,7 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: run test bench bench-data lint docs lock clean
+.PHONY: run test test-slurm test-faults bench bench-data lint docs lock clean
 
 .venv/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dssl needs Python 3.11 or newer; name it: make PYTHON=python3.11")'
@@ -21,6 +23,12 @@ run: .venv/.ready
 
 test: .venv/.ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest --numprocesses $(CORES)
+
+test-slurm: .venv/.ready
+	DSSL_SLURM=1 PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest tests/cluster -m 'not faults'
+
+test-faults: .venv/.ready
+	DSSL_SLURM=1 PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest tests/cluster
 
 bench: .venv/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.training

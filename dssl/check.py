@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from dssl.errors import DsslError, first_few
+from dssl.estimate import BASIS, estimate, table_sizes
 from dssl.io import read_table
 from dssl.keys import COMPOUND_ID, IS_CONTROL, PLATE
-from dssl.plan import job_counts, locate, molecule_table, plate_tables
+from dssl.plan import locate, molecule_table, plate_tables
 from dssl.settings.screen import ScreenSettings
 
 SHOWN_PLATES = 12
@@ -17,9 +18,10 @@ SHOWN_PLATES = 12
 
 @dataclass
 class Checked:
-    """Outcome of a check: tables to print, notes, and errors that have to be mended."""
+    """Outcome of a check: tables to print with remarks on how to read them, notes, and errors that have to be mended."""
 
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
@@ -48,11 +50,24 @@ def check_screen(screen: ScreenSettings) -> Checked:
     if wells:
         _describe_plates(pd.concat(wells), molecules, screen, result)
     if not result.errors:
-        counts = job_counts(screen)
-        result.tables["jobs"] = pd.DataFrame(
-            {"step": [*counts, "all"], "jobs": [*counts.values(), sum(counts.values())]}
-        )
+        _estimate(screen, result)
     return result
+
+
+def _estimate(screen: ScreenSettings, result: Checked) -> None:
+    """What will run, and how long it will take altogether."""
+    sources = [_available(screen, path) for path in plate_tables(screen).values()]
+    molecules = _available(screen, molecule_table(screen))
+    there = [path for path in sources if path is not None]
+    result.tables["jobs"] = estimate(screen, table_sizes(screen, there, molecules))
+    missing = len(sources) - len(there)
+    if missing and screen.simulate_screen is None:
+        result.remarks.append(f"{missing} plate table(s) are not there yet: the hours are without them, and too low")
+    result.remarks.append(BASIS)
+    if screen.train_shared.run.device == "auto":
+        result.remarks.append(
+            "run.device: auto asks a cluster for no GPU; set cuda, or let the site's profile do it (docs/cluster.md)"
+        )
 
 
 def _tables(screen: ScreenSettings, result: Checked) -> dict[str, Path]:

@@ -1,12 +1,14 @@
 """`dssl STEP`: every step of the workflow by hand, and the commands around it."""
 
+import errno
 import inspect
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, NoReturn, get_args, get_origin
 
 import typer
 from rich.console import Console
@@ -16,8 +18,10 @@ from dssl import __version__
 from dssl.commands import COMMANDS
 from dssl.errors import DsslError
 from dssl.io import write_json
+from dssl.launch import is_first_process, start_processes
 from dssl.provenance import provenance_record
 from dssl.settings.base import Settings
+from dssl.settings.learning import RunSettings
 from dssl.steps import all_steps
 from dssl.steps.registry import INPUT, OUTPUT, paths_of
 
@@ -41,12 +45,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         handlers=[RichHandler(console=console, show_path=False, markup=False)],
         force=True,
     )
-    logging.getLogger("dssl").setLevel(logging.INFO)
+    logging.getLogger("dssl").setLevel(logging.INFO if is_first_process() else logging.WARNING)
     try:
-        app(args=repeat_options(given))
+        app(args=repeat_options(given), obj=given)
     except DsslError as error:
-        console.print(f"error: {error}", style="bold red", markup=False, highlight=False)
-        raise SystemExit(2) from None
+        _complain(console, str(error))
+    except Exception as error:
+        # libraries have their own exceptions for it, and all of them quote the system
+        if not any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT)):
+            raise
+        _complain(console, f"{error}\nThere is no room for the results: make some, and give the same command again.")
+
+
+def _complain(console: Console, text: str) -> NoReturn:
+    console.print(f"error: {text}", style="bold red", markup=False, highlight=False)
+    raise SystemExit(2) from None
 
 
 def repeat_options(arguments: list[str]) -> list[str]:
@@ -69,9 +82,14 @@ def step_command(step: Callable[..., None]) -> Callable[..., None]:
     """Make a command of a step: settings come as JSON, and the provenance is written beside the outputs."""
     signature = inspect.signature(step)
 
-    def command(provenance: Path, **given: Any) -> None:
+    def command(context: typer.Context, provenance: Path, **given: Any) -> None:
         arguments = {name: _parse(signature.parameters[name], value) for name, value in given.items()}
+        for settings in arguments.values():
+            if isinstance(run := getattr(settings, "run", None), RunSettings):
+                start_processes(run, context.obj)
         step(**arguments)
+        if not is_first_process():
+            return
         inputs, outputs = paths_of(step, arguments, INPUT), paths_of(step, arguments, OUTPUT)
         parameters = {
             name: value.model_dump(mode="json") if isinstance(value, Settings) else value
@@ -86,7 +104,8 @@ def step_command(step: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter.KEYWORD_ONLY,
         annotation=Annotated[Path, typer.Option(help="where this run is recorded (JSON)")],
     )
-    vars(command)["__signature__"] = inspect.Signature([*options, where])
+    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    vars(command)["__signature__"] = inspect.Signature([context, *options, where])
     command.__doc__ = inspect.getdoc(step)
     return command
 

@@ -25,6 +25,8 @@ def check(config: Annotated[Path, typer.Argument(help="a screen's YAML")]) -> No
         for row in rows.itertuples(index=False):
             table.add_row(*map(str, row))
         console.print(table, "", markup=False)
+    for line in result.remarks:
+        console.print(f"({line})", "", markup=False, highlight=False)
     for line in result.notes:
         console.print(f"note: {line}", markup=False, highlight=False)
     for line in result.errors:

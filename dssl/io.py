@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dssl.errors import TableError
+from dssl.errors import IntegrityError, TableError
 from dssl.keys import PROVENANCE
 
 if TYPE_CHECKING:
@@ -167,7 +167,28 @@ def write_anndata(path: Path, adata: "AnnData", stamp: dict[str, str]) -> None:
 
 
 def read_anndata(path: Path) -> "AnnData":
-    """Read an .h5ad into memory."""
+    """Read an .h5ad into memory.
+
+    Raises
+    ------
+    IntegrityError
+        If it is damaged.
+    """
     import anndata
 
-    return anndata.read_h5ad(path)
+    with naming_damage(path):
+        return anndata.read_h5ad(path)
+
+
+@contextmanager
+def naming_damage(path: Path) -> Iterator[None]:
+    """Say which file it is that cannot be read, and what to do; a file that is not there is another matter."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # h5py and what reads through it raise a dozen kinds
+        raise IntegrityError(
+            f"{path}: cannot be read ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})\n"
+            "It is damaged or was cut off. Remove it and start the workflow again, which makes it anew."
+        ) from error

@@ -67,6 +67,9 @@ def test_a_good_screen_has_no_error_and_its_numbers_are_counted(lab: Lab) -> Non
     jobs = result.tables["jobs"].set_index("step")["jobs"]
     assert jobs["all"] == jobs.drop("all").sum()
     assert jobs["normalize_plate"] == 2
+    hours = result.tables["jobs"].set_index("step")["CPU hours"]
+    assert hours["all"] > 0.1
+    assert [remark.split()[0] for remark in result.remarks] == ["hours", "run.device:"]
 
 
 def set_cells(column: str, value: object, rows: slice = slice(12, 14)) -> Callable[[Lab], None]:

@@ -85,6 +85,29 @@ def test_an_error_of_the_project_exits_2_without_a_traceback(
     assert "Traceback" not in shown.err + shown.out
 
 
+def test_a_full_disk_is_said_without_a_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**options: object) -> None:
+        raise RuntimeError("while writing: No space left on device (os error 28)")
+
+    monkeypatch.setattr("dssl.cli.app", full)
+    assert run("embed") == 2
+    shown = capsys.readouterr().err
+    assert "No space left on device" in shown
+    assert "make some, and give the same command again" in shown
+    assert "Traceback" not in shown
+
+
+def test_an_error_of_the_program_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(**options: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr("dssl.cli.app", broken)
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        main(["embed"])
+
+
 def test_brackets_in_a_message_are_not_taken_for_markup(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run("verify", str(tmp_path / "[red]x")) == 2
     assert "[red]x" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dssl import io
-from dssl.errors import TableError
+from dssl.errors import IntegrityError, TableError
 
 FRAME = pd.DataFrame({"id": ["001", "1e5", "NaCl"], "value": [0.1, np.nan, -3.5], "count": [1, 2, 3]})
 ENDINGS = [".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet"]
@@ -179,3 +180,19 @@ def test_the_same_anndata_gives_the_same_bytes(tmp_path: Path) -> None:
 )
 def test_stem_of(name: str, stem: str) -> None:
     assert io.stem_of(Path(name)) == stem
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[:-2000], lambda content: content[:100], lambda content: b""]
+)
+def test_a_damaged_anndata_is_named(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "a.h5ad"
+    io.write_anndata(path, AnnData(np.random.default_rng(0).normal(size=(40, 30))), {})
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(IntegrityError, match=r"a\.h5ad: cannot be read .*\n.*Remove it and start the workflow again"):
+        io.read_anndata(path)
+
+
+def test_an_anndata_that_is_not_there_is_not_called_damaged(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        io.read_anndata(tmp_path / "none.h5ad")

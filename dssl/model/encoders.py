@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dssl.errors import ConfigError
+from dssl.model.ranks import Dropout
 from dssl.settings.learning import EncoderSettings
 
 # in place where the backward pass does not need what is overwritten
@@ -111,6 +112,6 @@ def _network(input_size: int, output_size: int, settings: EncoderSettings) -> nn
         layers.append(nn.Linear(input_size, hidden_size))
         if settings.layer_norm:
             layers.append(nn.LayerNorm(hidden_size))
-        layers += [ACTIVATIONS[settings.activation](), nn.Dropout(settings.dropout)]
+        layers += [ACTIVATIONS[settings.activation](), Dropout(settings.dropout)]
         input_size = hidden_size
     return nn.Sequential(*layers, nn.Linear(input_size, output_size))

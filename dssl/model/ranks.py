@@ -5,10 +5,15 @@ minibatch's features, so that draws, negatives and penalties are those of one pr
 """
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
+from torch.nn import functional
+
+# inside `by_rows`: first row of this rank, the row after its last, and the rows of the whole minibatch
+_slice: ContextVar[tuple[int, int, int] | None] = ContextVar("slice of the minibatch", default=None)
 
 
 def n_ranks() -> int:
@@ -31,7 +36,28 @@ def by_rows(function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
     if n_ranks() == 1:
         return function(inputs)
     start, stop = (len(inputs) * number // n_ranks() for number in (rank(), rank() + 1))
-    return _gather(function(inputs[start:stop]), start, stop, len(inputs))
+    token = _slice.set((start, stop, len(inputs)))
+    try:
+        part = function(inputs[start:stop])
+    finally:
+        _slice.reset(token)
+    return _gather(part, start, stop, len(inputs))
+
+
+class Dropout(nn.Dropout):
+    """Dropout of rows (n, d) whose mask is that of one process: drawn for the whole minibatch, of which a rank has a part.
+
+    PyTorch's global generator has to be in the same state on all ranks (`dssl.training.distributed.seed_epoch`).
+    """
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Inputs with a share `p` set to zero and the others scaled by 1 / (1 - p), in training mode."""
+        part = _slice.get()
+        if part is None or not self.training:
+            return super().forward(inputs)
+        start, stop, n = part
+        mask = functional.dropout(inputs.new_ones(n, *inputs.shape[1:]), self.p)
+        return inputs * mask[start:stop]
 
 
 class _Gather(torch.autograd.Function):

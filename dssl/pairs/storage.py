@@ -11,7 +11,7 @@ from mudata import MuData
 
 from dssl import keys
 from dssl.errors import TableError
-from dssl.io import atomic_path
+from dssl.io import atomic_path, naming_damage
 
 
 @contextmanager
@@ -40,10 +40,12 @@ def read_pairs(path: Path) -> MuData:
     ------
     TableError
         If the file is missing, or does not hold both modalities.
+    IntegrityError
+        If it is damaged.
     """
     if not path.exists():
         raise TableError(f"{path}: there is no such file; pair_and_split writes it")
-    with _columns_stay_in_modalities():
+    with _columns_stay_in_modalities(), naming_damage(path):
         mdata = mudata.read_h5mu(path)
     absent = [name for name in keys.MODALITIES if name not in mdata.mod]
     if absent:

@@ -79,13 +79,24 @@ class OptimizerSettings(Settings):
 class RunSettings(Settings):
     """Where the arithmetic runs."""
 
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: the first GPU when there is one")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="auto: a GPU when the job sees one; cuda: also asks a cluster for it, and without one is an error",
+    )
     mixed_precision: bool = Field(True, description="bfloat16 autocast on CUDA (no effect on a CPU)")
-    cpu_threads: int = Field(1, ge=1, description="threads of one training job")
+    cpu_threads: int = Field(1, ge=1, description="threads of each training process")
+    processes: int = Field(
+        1, ge=1, description="processes that train one model on one machine (torchrun), on GPUs with one GPU each"
+    )
+    nodes: int = Field(1, ge=1, description="machines of a Slurm cluster that train one model, each with `processes`")
+
+    def threads(self) -> int:
+        """CPU cores that a training job asks for on each machine."""
+        return self.processes * self.cpu_threads
 
     def gpus(self) -> int:
-        """GPUs that a training job asks its cluster for."""
-        return 0 if self.device == "cpu" else 1
+        """GPUs that a training job asks its cluster for: a site's profile decides for device: auto."""
+        return self.processes * self.nodes if self.device == "cuda" else 0
 
 
 class ViewSettings(Settings):

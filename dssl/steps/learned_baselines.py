@@ -7,6 +7,7 @@ import pandas as pd
 
 from dssl import keys
 from dssl.io import read_json, write_table
+from dssl.launch import is_first_process
 from dssl.provenance import stamp
 from dssl.settings.baselines import TrainLearnedBaselineSettings
 from dssl.settings.learning import TrainSharedSettings
@@ -56,6 +57,8 @@ def train_learned_baseline(
         own_checkpoint(checkpoint, used, [inputs]),
         log_epoch(epochs),
     )
+    if not is_first_process():
+        return
     identity = {"method": method, "trial": trial, "seed": seed, "hyperparameters": hyperparameters}
     section = settings.model_dump(mode="json")
     save_baseline(model, method, trained, {**identity, **stamp("train_learned_baseline", section)})

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dssl import keys
 from dssl.io import atomic_path, read_json, write_anndata, write_json, write_table
+from dssl.launch import is_first_process
 from dssl.provenance import stamp
 from dssl.settings.learning import EmbedSettings, SelectModelSettings, TrainSharedSettings, TrainSpecificSettings
 from dssl.steps.arrays import read_pairs, training_data
@@ -40,6 +41,8 @@ def train_shared(
     else:
         own = own_checkpoint(checkpoint, settings, [inputs])
         trained, records, found = train(*data, settings, beta, int(seed), own, log_epoch(settings.optimizer.epochs))
+    if not is_first_process():
+        return
     identity = {"beta": beta, "seed": seed}
     described = {**identity, **beta_scales(beta, trained.code_settings, settings.kl_scale)}
     save_model(model, trained, None, {**described, **stamp("train_shared", settings.model_dump(mode="json"))})
@@ -84,6 +87,8 @@ def train_specific(
             log_epoch(settings.optimizer.epochs),
             described["beta_nats"],
         )
+    if not is_first_process():
+        return
     identity = {"beta": described["beta"], "lam": lam, "seed": seed}
     save_model(model, frozen, trained, {**identity, **stamp("train_specific", settings.model_dump(mode="json"))})
     write_run(records, found, identity, (history, metrics))

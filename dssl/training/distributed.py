@@ -3,7 +3,7 @@
 Every process draws the whole minibatch, its views and its codes from the same generator; encoders run on a slice of
 the rows and their features are gathered (`dssl.model.ranks.by_rows`), so that every process computes the loss of the
 whole minibatch, with the negatives of all. Gradients and weights therefore are those of one process with the same
-`optimizer.batch_size`, to rounding. Only dropout differs: each process has its own.
+`optimizer.batch_size`, to rounding: dropout too is that of the whole minibatch (`dssl.model.ranks.Dropout`).
 """
 
 import atexit
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import distributed, nn
 
-from dssl.model.ranks import n_ranks, rank
+from dssl.model.ranks import n_ranks
 
 
 def join_ranks(device: torch.device) -> None:
@@ -27,8 +27,8 @@ def join_ranks(device: torch.device) -> None:
 
 
 def seed_epoch(seed: int, epoch: int) -> None:
-    """Seed PyTorch's global generator, from which dropout is drawn, by run, epoch and rank."""
-    state = np.random.SeedSequence((seed, epoch, rank())).generate_state(1, np.uint64)
+    """Seed PyTorch's global generator, from which dropout is drawn, by run and epoch: alike on all ranks."""
+    state = np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)
     torch.manual_seed(int(state[0]))
 
 

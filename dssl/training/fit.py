@@ -13,9 +13,10 @@ from torch import Generator, Tensor, nn
 from dssl.errors import NonFiniteLossError
 from dssl.model.ranks import rank
 from dssl.settings.learning import OptimizerSettings, RunSettings
-from dssl.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from dssl.training.checkpoint import Progress, resume, save_checkpoint, snapshot
 from dssl.training.device import reproducible, resolve_device
 from dssl.training.distributed import average_gradients, join_ranks, of_first_rank, seed_epoch
+from dssl.training.interruption import Terminated, noticing_sigterm
 from dssl.training.schedule import learning_rate, make_optimizer, minibatches
 
 logger = logging.getLogger(__name__)
@@ -77,8 +78,8 @@ def fit(
         Of minibatches, views and draws (a generator on the device) and of dropout (PyTorch's global generator, seeded
         at every epoch; its state is given back to the caller as it was).
     checkpoint : Path, optional
-        Written every `settings.checkpoint_every` epochs; resumed from if it is there, to the same final weights as an
-        uninterrupted run; removed at the end.
+        Written every `settings.checkpoint_every` epochs and at SIGTERM; resumed from if it is there, to the same final
+        weights as an uninterrupted run; set aside if it is damaged; removed at the end.
     on_epoch : callable, optional
         Gets each epoch's record.
     description : mapping, optional
@@ -89,30 +90,44 @@ def fit(
     NonFiniteLossError
         If a loss is NaN or infinite, naming the epoch, the step and the terms; raised at the end of that epoch.
     IntegrityError
-        If the checkpoint is damaged or of another run.
+        If the checkpoint is of another run.
+    Terminated
+        At SIGTERM, after the state at the end of the last epoch was saved; the process then exits with status 143.
     """
     device = resolve_device(run)
     join_ranks(device)
     identity = {**(description or {}), "optimizer": settings.model_dump(mode="json"), "seed": seed, "n": n_rows}
-    with reproducible(device, run.cpu_threads):
+    with reproducible(device, run.cpu_threads), noticing_sigterm() as raise_if_told_to_stop:
         generator = torch.Generator(device).manual_seed(seed)
         optimizer = make_optimizer(model, settings)
         autocast = torch.autocast(device.type, torch.bfloat16, enabled=run.mixed_precision and device.type == "cuda")
+        saves = checkpoint is not None and rank() == 0
         progress = Progress()
-        if checkpoint is not None and checkpoint.exists():
-            progress = load_checkpoint(checkpoint, model, optimizer, generator, identity)
-            logger.info("resumed after epoch %d", progress.epoch)
+        if checkpoint is not None:
+            progress = resume(checkpoint, model, optimizer, generator, identity)
+
+        def next_loss(rows: Tensor, generator: Generator) -> Mapping[str, Tensor]:
+            raise_if_told_to_stop()
+            return loss_function(rows, generator)
+
         while progress.epoch < settings.epochs and not _out_of_patience(progress, settings):
+            reached = snapshot(model, optimizer, generator, progress) if saves else None
             seed_epoch(seed, progress.epoch)
-            record = _train_epoch(
-                model, n_rows, loss_function, settings, optimizer, generator, autocast, progress.epoch
-            )
+            try:
+                record = _train_epoch(
+                    model, n_rows, next_loss, settings, optimizer, generator, autocast, progress.epoch
+                )
+            except Terminated:
+                if checkpoint is not None and reached is not None:
+                    save_checkpoint(checkpoint, reached, identity)
+                    logger.warning("told to stop (SIGTERM): saved epoch %d, to go on from", progress.epoch)
+                raise
             progress.epoch += 1
             if progress.epoch % settings.evaluate_every == 0 or progress.epoch == settings.epochs:
                 record |= _validate(model, validation_function, progress, settings)
             progress.history.append(record)
-            if checkpoint is not None and progress.epoch % settings.checkpoint_every == 0 and rank() == 0:
-                save_checkpoint(checkpoint, model, optimizer, generator, progress, identity)
+            if checkpoint is not None and saves and progress.epoch % settings.checkpoint_every == 0:
+                save_checkpoint(checkpoint, snapshot(model, optimizer, generator, progress), identity)
             if on_epoch is not None and rank() == 0:
                 on_epoch(record)
         if settings.keep == "best":

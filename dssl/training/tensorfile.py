@@ -1,5 +1,6 @@
 """Tensors with a JSON description in one safetensors file: no pickle, atomic, the same bytes for the same content."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,12 +16,13 @@ from dssl.io import atomic_path
 
 # one key only: safetensors writes several in random order
 DESCRIPTION = "dssl"
+CHECKSUM = "sha256"
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> None:
     """Write tensors and a JSON-able description (NaN is refused)."""
-    text = json.dumps(description, sort_keys=True, allow_nan=False)
     plain = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
+    text = json.dumps({**description, CHECKSUM: _checksum(plain)}, sort_keys=True, allow_nan=False)
     with atomic_path(path) as temporary:
         save_file(plain, str(temporary), metadata={DESCRIPTION: text})
 
@@ -45,4 +47,14 @@ def read_tensors(path: Path, device: torch.device, kind: str) -> tuple[dict[str,
             f"{path}: expected the format {kind}, found {description.get('format')!r}\n"
             "It was written by another version or step: remove it and run its step again."
         )
+    if description.pop(CHECKSUM, None) != _checksum(tensors):
+        raise IntegrityError(f"{path}: its tensors are not those that were written\nRemove it and run its step again.")
     return tensors, description
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the values: safetensors notices a file that is too short, but no changed byte."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(tensors[name].detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

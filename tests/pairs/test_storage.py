@@ -6,7 +6,7 @@ import pytest
 from anndata import AnnData
 from mudata import MuData
 
-from dssl.errors import TableError
+from dssl.errors import IntegrityError, TableError
 from dssl.pairs.folds import add_folds
 from dssl.pairs.pairing import pair
 from dssl.pairs.storage import read_pairs, write_pairs
@@ -53,3 +53,6 @@ def test_file_without_both_modalities(profiles, tmp_path):
         read_pairs(tmp_path / "half.h5mu")
     with pytest.raises(TableError, match="no such file; pair_and_split writes it"):
         read_pairs(tmp_path / "none.h5mu")
+    (tmp_path / "cut.h5mu").write_bytes((tmp_path / "half.h5mu").read_bytes()[:-3000])
+    with pytest.raises(IntegrityError, match=r"cut\.h5mu: cannot be read .*\n.*Remove it and start the workflow again"):
+        read_pairs(tmp_path / "cut.h5mu")

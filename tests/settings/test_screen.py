@@ -163,9 +163,9 @@ def test_files_that_are_no_screens(tmp_path: Path, text: str | None, expected: s
         load_screen(tmp_path / "mine.yaml")
 
 
-@pytest.mark.parametrize(("device", "gpus"), [("cpu", 0), ("cuda", 1), ("auto", 1)])
+@pytest.mark.parametrize(("device", "gpus"), [("cpu", 0), ("cuda", 6), ("auto", 0)])
 def test_gpus_that_a_job_asks_for(device: str, gpus: int) -> None:
-    assert RunSettings.model_validate({"device": device}).gpus() == gpus
+    assert RunSettings.model_validate({"device": device, "processes": 3, "nodes": 2}).gpus() == gpus
 
 
 def test_every_default_satisfies_its_own_constraint() -> None:

@@ -1,6 +1,8 @@
 import json
 import math
-from collections.abc import Mapping
+import os
+import signal
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -183,22 +185,82 @@ def test_resuming_remembers_best_weights_and_patience(tmp_path: Path) -> None:
     assert same(whole, resumed)
 
 
-def test_checkpoint_of_another_run_or_damaged_is_refused(tmp_path: Path) -> None:
-    checkpoint = tmp_path / "run.safetensors"
+def interrupted(checkpoint: Path, epoch: int = 3) -> None:
+    """A run that ended after `epoch` with its checkpoint of the epoch before."""
 
     def interrupt(record: dict[str, float]) -> None:
-        if record["epoch"] == 3:
+        if record["epoch"] == epoch:
             raise Interrupted
 
     with pytest.raises(Interrupted):
         train(regression(), checkpoint=checkpoint, on_epoch=interrupt)
+
+
+def test_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "run.safetensors"
+    interrupted(checkpoint)
     with pytest.raises(IntegrityError, match="other seed"):
         train(regression(), checkpoint=checkpoint, seed=1)
     with pytest.raises(IntegrityError, match="other optimizer"):
         train(regression(), checkpoint=checkpoint, weight_decay=0.7)
-    checkpoint.write_bytes(checkpoint.read_bytes()[:100])
-    with pytest.raises(IntegrityError, match="cannot be read"):
-        train(regression(), checkpoint=checkpoint)
+
+
+def cut(content: bytes) -> bytes:
+    return content[:-30]
+
+
+def changed(content: bytes) -> bytes:
+    return content[:-30] + bytes([content[-30] ^ 1]) + content[-29:]
+
+
+@pytest.mark.parametrize("damage", [cut, changed, lambda content: content[:4], lambda content: b""])
+def test_a_damaged_checkpoint_is_set_aside_and_training_begins_anew(
+    tmp_path: Path, damage: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoint = tmp_path / "run.safetensors"
+    whole = regression()
+    expected = train(whole)
+    interrupted(checkpoint)
+    damaged = damage(checkpoint.read_bytes())
+    checkpoint.write_bytes(damaged)
+    resumed, done = regression(), []
+    result = train(resumed, checkpoint=checkpoint, on_epoch=lambda record: done.append(record["epoch"]))
+    assert done[0] == 1
+    assert result == expected
+    assert same(resumed, whole)
+    assert "It is set aside as run.safetensors.damaged; training begins anew" in caplog.text
+    assert (tmp_path / "run.safetensors.damaged").read_bytes() == damaged
+
+
+@pytest.mark.parametrize("step", [1, 2, 7, 15])
+def test_sigterm_saves_the_last_epoch_and_the_next_run_ends_as_one(tmp_path: Path, step: int) -> None:
+    whole, model, seen = regression(), regression(), []
+    expected = train(whole)
+    checkpoint, before = tmp_path / "run.safetensors", signal.getsignal(signal.SIGTERM)
+
+    def watch(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if module.training:
+            seen.append(len(inputs[0]))
+            if len(seen) == step:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    model.register_forward_pre_hook(watch)
+    # checkpoints of its own would come after the end only
+    with pytest.raises(SystemExit) as ended:
+        train(model, checkpoint=checkpoint, checkpoint_every=100)
+    assert ended.value.code == 143
+    # nothing is done after the step that was under way; 4 steps make an epoch
+    assert len(seen) == step
+    assert read_tensors(checkpoint, CPU, FORMAT)[1]["progress"]["epoch"] == step // 4
+    assert signal.getsignal(signal.SIGTERM) is before
+    resumed = regression()
+    assert train(resumed, checkpoint=checkpoint, checkpoint_every=100) == expected
+    assert same(resumed, whole)
+
+
+def test_sigterm_without_a_checkpoint_ends_training_too() -> None:
+    with pytest.raises(SystemExit):
+        train(regression(), on_epoch=lambda record: os.kill(os.getpid(), signal.SIGTERM))
 
 
 def test_non_finite_training_loss_names_epoch_step_and_term() -> None:

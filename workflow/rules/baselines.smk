@@ -27,8 +27,8 @@ rule train_baseline:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory("train_baseline"),
+        runtime=runtime("train_baseline"),
     params:
         settings=section("train_baseline"),
         version=VERSION,
@@ -52,10 +52,15 @@ rule train_learned_baseline:
         f"logs/{SCREEN.screen}/train_learned_baseline/{TRIAL}.benchmark.tsv"
     conda:
         "../../environment.yml"
-    threads: SCREEN.train_shared.run.cpu_threads
+    threads: SCREEN.train_shared.run.threads()
     resources:
-        mem_mb=4000,
-        runtime=120,
+        **several_nodes(SCREEN.train_shared.run.nodes),
+        mem_mb=memory("train_learned_baseline", SCREEN.train_shared.run.processes),
+        runtime=runtime(
+            "train_learned_baseline",
+            SCREEN.train_shared.optimizer.epochs
+            + SCREEN.train_specific.optimizer.epochs,
+        ),
         gpu=SCREEN.train_shared.run.gpus(),
     params:
         settings=section("train_learned_baseline"),
@@ -100,8 +105,8 @@ rule select_learned_baseline:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory("select_learned_baseline"),
+        runtime=runtime("select_learned_baseline"),
     params:
         settings=section("train_learned_baseline"),
         version=VERSION,

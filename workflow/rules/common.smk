@@ -16,6 +16,7 @@ from dssl.plan import (
     step_folder,
     wildcard,
 )
+from dssl.resources import memory, runtime, several_nodes
 from dssl.settings.screen import parse_screen
 
 # no part of the screen: which synthetic study `snakemake study` runs

@@ -25,8 +25,8 @@ rule evaluate_retrieval:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory("evaluate_retrieval"),
+        runtime=runtime("evaluate_retrieval"),
     params:
         settings=section("evaluate_retrieval"),
         learned=lambda wildcards, input: option("--learned", input.learned),
@@ -62,8 +62,8 @@ rule evaluate_disentanglement:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory("evaluate_disentanglement"),
+        runtime=runtime("evaluate_disentanglement"),
     params:
         settings=section("evaluate_disentanglement"),
         tables=f"{option('--well-table', PROBE_WELLS)} {option('--compound-table', PROBE_COMPOUNDS)}",
@@ -112,8 +112,8 @@ rule summarize_folds:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=memory("summarize_folds"),
+        runtime=runtime("summarize_folds"),
     params:
         settings=section("evaluate_retrieval"),
         version=VERSION,

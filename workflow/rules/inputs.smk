@@ -18,8 +18,8 @@ if SCREEN.simulate_screen:
         conda:
             "../../environment.yml"
         resources:
-            mem_mb=2000,
-            runtime=10,
+            mem_mb=memory("simulate_screen"),
+            runtime=runtime("simulate_screen"),
         params:
             settings=section("simulate_screen"),
             version=VERSION,
@@ -30,6 +30,10 @@ if SCREEN.simulate_screen:
 
 
 if SCREEN.fetch_screen:
+
+    # where Snakemake runs there is the internet, on the nodes of many clusters there is not
+    localrules:
+        fetch_screen,
 
     rule fetch_screen:
         output:
@@ -44,8 +48,8 @@ if SCREEN.fetch_screen:
         conda:
             "../../environment.yml"
         resources:
-            mem_mb=1000,
-            runtime=60,
+            mem_mb=memory("fetch_screen"),
+            runtime=runtime("fetch_screen"),
         params:
             settings=section("fetch_screen"),
             version=VERSION,

@@ -18,8 +18,8 @@ rule standardize_molecules:
         "../../environment.yml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory("standardize_molecules"),
+        runtime=runtime("standardize_molecules"),
     params:
         settings=section("standardize_molecules"),
         columns=section("molecules"),
@@ -45,8 +45,8 @@ rule featurize_molecules:
         "../../environment.yml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory("featurize_molecules"),
+        runtime=runtime("featurize_molecules"),
     params:
         settings=section("featurize_molecules"),
         version=VERSION,

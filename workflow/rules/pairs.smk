@@ -19,8 +19,8 @@ rule pair_and_split:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=memory("pair_and_split"),
+        runtime=runtime("pair_and_split"),
     params:
         settings=section("pair_and_split"),
         version=VERSION,
@@ -45,8 +45,8 @@ rule fit_preprocessing:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=memory("fit_preprocessing"),
+        runtime=runtime("fit_preprocessing"),
     params:
         settings=section("fit_preprocessing"),
         version=VERSION,

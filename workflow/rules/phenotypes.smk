@@ -16,8 +16,8 @@ rule normalize_plate:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory("normalize_plate"),
+        runtime=runtime("normalize_plate"),
     params:
         settings=section("normalize_plate"),
         plates=PLATES,
@@ -72,8 +72,8 @@ rule assemble_profiles:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=memory("assemble_profiles"),
+        runtime=runtime("assemble_profiles"),
     params:
         settings=section("assemble_profiles"),
         annotation=option("--annotation", ANNOTATION),

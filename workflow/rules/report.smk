@@ -51,8 +51,8 @@ rule report:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=memory("report"),
+        runtime=runtime("report"),
     params:
         settings=section("report"),
         screen=shown(SCREEN).to_json(),
@@ -163,8 +163,8 @@ rule manifest:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory("manifest"),
+        runtime=runtime("manifest"),
     params:
         settings=section("manifest"),
         screen=SCREEN.screen,

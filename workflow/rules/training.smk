@@ -15,10 +15,11 @@ rule train_shared:
         f"logs/{SCREEN.screen}/train_shared/{SHARED}.benchmark.tsv"
     conda:
         "../../environment.yml"
-    threads: SCREEN.train_shared.run.cpu_threads
+    threads: SCREEN.train_shared.run.threads()
     resources:
-        mem_mb=4000,
-        runtime=120,
+        **several_nodes(SCREEN.train_shared.run.nodes),
+        mem_mb=memory("train_shared", SCREEN.train_shared.run.processes),
+        runtime=runtime("train_shared", SCREEN.train_shared.optimizer.epochs),
         gpu=SCREEN.train_shared.run.gpus(),
     params:
         settings=section("train_shared"),
@@ -46,10 +47,11 @@ rule train_specific:
         f"logs/{SCREEN.screen}/train_specific/{SPECIFIC}.benchmark.tsv"
     conda:
         "../../environment.yml"
-    threads: SCREEN.train_specific.run.cpu_threads
+    threads: SCREEN.train_specific.run.threads()
     resources:
-        mem_mb=4000,
-        runtime=120,
+        **several_nodes(SCREEN.train_specific.run.nodes),
+        mem_mb=memory("train_specific", SCREEN.train_specific.run.processes),
+        runtime=runtime("train_specific", SCREEN.train_specific.optimizer.epochs),
         gpu=SCREEN.train_specific.run.gpus(),
     params:
         settings=section("train_specific"),
@@ -100,8 +102,8 @@ rule select_model:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory("select_model"),
+        runtime=runtime("select_model"),
     params:
         settings=section("select_model"),
         version=VERSION,
@@ -135,8 +137,8 @@ rule embed:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory("embed"),
+        runtime=runtime("embed"),
     params:
         settings=section("embed"),
         umap=lambda wildcards: (

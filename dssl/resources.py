@@ -1,0 +1,112 @@
+"""What a job asks its cluster for, from what the step took on simulated and real screens, with head-room.
+
+The same numbers, without the head-room, are the estimate that `dssl check` prints (`dssl.estimate`).
+"""
+
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+MEMORY_HEADROOM = 1.5
+TIME_HEADROOM = 4.0
+# Snakemake itself, which runs twice around every job of a cluster, MB
+AROUND_MB = 600
+LEAST_MINUTES = 10
+BYTES_PER_MB = 1e6
+
+
+@dataclass(frozen=True)
+class Need:
+    """Peak memory and time of a step: a constant, and a part that grows with its input files.
+
+    Attributes
+    ----------
+    mb, mb_per_mb : float
+        MB of memory, and MB for each MB of input.
+    seconds, seconds_per_mb : float
+        Seconds on one core, and seconds for each MB of input; of a step that trains, for each MB and 100 epochs.
+    """
+
+    mb: float
+    mb_per_mb: float
+    seconds: float
+    seconds_per_mb: float
+
+
+NEEDS = {
+    "simulate_screen": Need(350, 0, 30, 0.0),
+    "fetch_screen": Need(190, 0, 3, 0.0),
+    "standardize_molecules": Need(700, 40, 8, 5.0),
+    "featurize_molecules": Need(750, 400, 10, 30.0),
+    "normalize_plate": Need(220, 15, 3, 0.3),
+    "assemble_profiles": Need(250, 15, 3, 0.3),
+    "pair_and_split": Need(240, 15, 3, 0.2),
+    "fit_preprocessing": Need(250, 20, 3, 0.3),
+    "train_shared": Need(500, 20, 5, 3.5),
+    "train_specific": Need(500, 20, 5, 5.0),
+    "select_model": Need(190, 5, 3, 0.1),
+    "embed": Need(650, 20, 10, 2.0),
+    "train_baseline": Need(250, 40, 4, 1.0),
+    "train_learned_baseline": Need(500, 20, 5, 3.5),
+    "select_learned_baseline": Need(450, 20, 5, 1.0),
+    "evaluate_retrieval": Need(400, 30, 8, 2.0),
+    "evaluate_disentanglement": Need(480, 30, 15, 3.0),
+    "summarize_folds": Need(300, 30, 10, 4.0),
+    "report": Need(310, 20, 8, 1.0),
+    "manifest": Need(190, 5, 3, 0.1),
+}
+
+
+class Asked(Protocol):
+    """What Snakemake calls for a resource of a job."""
+
+    def __call__(self, wildcards: Any, input: Iterable[str], attempt: int) -> int:
+        """Amount that this attempt asks for."""
+        ...
+
+
+def memory(step: str, processes: int = 1) -> Asked:
+    """Resource `mem_mb` of a step, for all its training processes on a machine; every further attempt asks for more."""
+
+    def asked(wildcards: Any, input: Iterable[str], attempt: int) -> int:
+        peak = peak_mb(step, input_mb(input))
+        return math.ceil(AROUND_MB + MEMORY_HEADROOM * processes * peak * attempt)
+
+    return asked
+
+
+def runtime(step: str, epochs: int | None = None) -> Asked:
+    """Resource `runtime` of a step, minutes; every further attempt asks for more."""
+
+    def asked(wildcards: Any, input: Iterable[str], attempt: int) -> int:
+        expected = seconds(step, input_mb(input), epochs)
+        return max(LEAST_MINUTES, math.ceil(TIME_HEADROOM * expected / 60)) * attempt
+
+    return asked
+
+
+def several_nodes(nodes: int) -> dict[str, Any]:
+    """Resources of a job that trains on several machines: a task on each, started by srun; nothing for one machine."""
+    if nodes == 1:
+        return {}
+    # tasks_per_gpu: the plugin would otherwise ask for so many tasks on each GPU
+    return {"mpi": "srun", "nodes": nodes, "tasks": nodes, "tasks_per_gpu": 0}
+
+
+def peak_mb(step: str, size_mb: float) -> float:
+    """Memory that a step is expected to take, MB, from the size of its input files, MB."""
+    need = NEEDS[step]
+    return need.mb + need.mb_per_mb * size_mb
+
+
+def seconds(step: str, size_mb: float, epochs: int | None = None) -> float:
+    """Time that a step is expected to take on one core."""
+    need = NEEDS[step]
+    return need.seconds + need.seconds_per_mb * size_mb * (1.0 if epochs is None else epochs / 100)
+
+
+def input_mb(paths: Iterable[str]) -> float:
+    """Size of the files that are there already: in a group of jobs some are still to be made."""
+    return sum(os.path.getsize(path) for path in paths if os.path.exists(path)) / BYTES_PER_MB

@@ -1,0 +1,76 @@
+"""A real Slurm cluster on this machine, and screens that run on it.
+
+`make test-slurm` and `make test-faults` set DSSL_SLURM; without it everything here is skipped, because the cluster is
+started as root from Debian's packages.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import tiny
+
+__all__ = ["tiny"]
+
+HERE = Path(__file__).parent
+# lines of the table of faults
+TABLE: pytest.StashKey[list[tuple[str, ...]]] = pytest.StashKey()
+STATE = Path(os.environ.get("SLURM_TEST_DIR", "/tmp/slurm-test-cluster"))
+
+
+def refusal() -> str | None:
+    """Why no cluster can be started here; None where it can."""
+    if "DSSL_SLURM" not in os.environ:
+        return "needs a cluster: make test-slurm"
+    if os.geteuid() != 0:
+        return "needs root, to start Slurm's daemons"
+    if shutil.which("apt-get") is None:
+        return "needs Debian, whose packages of Slurm are used"
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reason = refusal()
+    if reason is not None:
+        for item in items:
+            if HERE in item.path.parents:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[None]:
+    """Slurm with two nodes in partition cpu and one, with two pretend GPUs, in partition gpu."""
+    was_running = (STATE / "run/slurmctld.pid").exists()
+    started = subprocess.run([HERE / "start_slurm.sh"], capture_output=True, text=True, check=False)
+    assert started.returncode == 0, started.stdout + started.stderr
+    yield
+    if not was_running:
+        subprocess.run([HERE / "stop_slurm.sh", "--purge"], check=True)
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Variables of a user on the login node: this Python's `dssl` and Snakemake, and no mirror."""
+    found = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    found.pop("DSSL_MIRROR", None)
+    return {**found, **variables}
+
+
+def prepare(folder: Path, repository: Path) -> Path:
+    """What a clone of the repository has, apart from its results."""
+    folder.mkdir(parents=True)
+    for name in ("workflow", "config", "slurm", "environment.yml"):
+        (folder / name).symlink_to(repository / name)
+    return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    rows = config.stash.get(TABLE, [])
+    if rows:
+        terminalreporter.section("faults: every one ended with the results of an undisturbed run")
+        for fault, seen, lost, duration in [("fault", "what the user sees", "lost", "time to finish"), *rows]:
+            terminalreporter.write_line(f"{fault:42s} | {seen:75s} | {lost:10s} | {duration}")
