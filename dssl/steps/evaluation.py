@@ -10,7 +10,7 @@ from dssl.io import read_anndata, read_table, write_anndata, write_table
 from dssl.provenance import stamp
 from dssl.settings.baselines import TrainBaselineSettings
 from dssl.settings.evaluation import EvaluateDisentanglementSettings, EvaluateRetrievalSettings
-from dssl.steps.arrays import read_pairs
+from dssl.steps.arrays import features_of, read_pairs
 from dssl.steps.registry import Input, Inputs, OptionalInput, OptionalInputs, Output, step
 
 
@@ -22,8 +22,8 @@ def train_baseline(
     from dssl.preprocessing.state import load_state
     from dssl.steps.baselines import fit_fold
 
-    features = read_pairs(pairs)[keys.MOLECULE]
-    controls, tried = fit_fold(features, read_pairs(inputs), load_state(state), settings)
+    prepared = read_pairs(inputs)
+    controls, tried = fit_fold(features_of(read_pairs(pairs), prepared), prepared, load_state(state), settings)
     write_table(tuning, tried)
     write_anndata(molecules, controls, stamp("train_baseline", settings.model_dump(mode="json")))
 
