@@ -63,4 +63,5 @@ def roles_of_wells(mdata: MuData) -> pd.DataFrame:
     columns = [name for name in molecules if name.startswith(keys.fold_column(""))]
     shown = wells[[keys.PLATE, keys.WELL, keys.COMPOUND_ID]].astype(str).reset_index(drop=True)
     source = wells if set(columns) <= set(wells) else molecules.loc[shown[keys.COMPOUND_ID]]
-    return pd.concat([shown, source[columns].astype(str).reset_index(drop=True)], axis=1)
+    listed: pd.DataFrame = pd.concat([shown, source[columns].astype(str).reset_index(drop=True)], axis=1)
+    return listed

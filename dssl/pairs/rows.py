@@ -83,7 +83,8 @@ def of_fold(mdata: MuData, fold: str) -> MuData:
     if keys.fold_column(fold) not in wells.obs:
         roles = np.select([masks[role].molecule for role in ROLES], ROLES, keys.LEFT_OUT)
         return as_mudata(_with_role(wells, well_roles), _with_role(molecules, roles))
-    parts, names = [], {}
+    parts: list[AnnData] = []
+    names: dict[str, dict[str, str]] = {}
     for role in ROLES:
         places = np.flatnonzero(masks[role].molecule)
         ids = molecules.obs_names[places]

@@ -117,5 +117,9 @@ def roles_of_compounds(wells: pd.DataFrame, roles: pd.DataFrame, compounds: pd.I
     """Roles that the wells of each compound have, joined by "|", in the order train, validation, test, left out."""
     order = {role: place for place, role in enumerate((keys.TRAIN, keys.VALIDATION, keys.TEST, keys.LEFT_OUT))}
     by_compound = roles.groupby(wells[keys.COMPOUND_ID].astype(object).to_numpy())
-    joined = by_compound.agg(lambda values: SEPARATOR.join(sorted(set(values), key=order.__getitem__)))
+
+    def join(values: pd.Series) -> str:
+        return SEPARATOR.join(sorted(set(values), key=lambda role: order[role]))
+
+    joined: pd.DataFrame = by_compound.agg(join)
     return joined.reindex(compounds)

@@ -135,17 +135,29 @@ def codes_of(table: pd.DataFrame, level: str, names: Sequence[str]) -> NDArray[n
 def compare_methods(
     queries: pd.DataFrame, settings: EvaluateRetrievalSettings, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Paired tests of the model against every other method, at compound level over all folds."""
-    from dssl.evaluation.statistics import paired_test
+    """Paired tests of the model against every other method, at every level, over all folds.
 
-    compared = queries[queries["level"] == "compound"]
+    Returns
+    -------
+    DataFrame
+        method_a, method_b, direction, library, level, metric, the fields of `PairedTest`, and p_holm: the p-value
+        corrected (Holm) for the comparisons with all other methods in the same direction, library, level and metric.
+    """
+    from dssl.evaluation.statistics import holm, paired_test
+
     rows = []
-    for (direction, library), group in compared.groupby(["direction", "library"], observed=True, sort=True):
-        model = group[group["method"] == MODEL]
-        for method in sorted(set(group["method"].astype(str)) - {MODEL}):
-            other = group[group["method"] == method]
-            for metric in COMPARED_METRICS:
-                test = paired_test(model, other, metric, rng, settings.n_bootstrap, settings.n_permutations)
-                names = {"method_a": MODEL, "method_b": method, "direction": direction, "library": library}
-                rows.append({**names, "level": "compound", "metric": metric, **test._asdict()})
+    for (level, direction, library), group in queries.groupby(["level", "direction", "library"], observed=True):
+        methods = dict(iter(group.groupby(group["method"].astype(str), sort=True)))
+        model = methods.pop(MODEL)
+        for metric in COMPARED_METRICS:
+            tests = {
+                method: paired_test(model, other, metric, rng, settings.n_bootstrap, settings.n_permutations)
+                for method, other in methods.items()
+            }
+            corrected = holm(np.array([test.p_value for test in tests.values()]))
+            setting = {"direction": direction, "library": library, "level": level, "metric": metric}
+            rows += [
+                {"method_a": MODEL, "method_b": method, **setting, **test._asdict(), "p_holm": p_holm}
+                for (method, test), p_holm in zip(tests.items(), corrected, strict=True)
+            ]
     return pd.DataFrame(rows)
