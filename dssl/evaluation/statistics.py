@@ -97,6 +97,11 @@ def summarize(
 
 def bootstrap_interval(values: NDArray[Any], n_bootstrap: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Percentile interval (95 %) of the column means of `values` (units x columns), units drawn with replacement."""
+    return percentile_interval(bootstrap_samples(values, n_bootstrap, rng))
+
+
+def bootstrap_samples(values: NDArray[Any], n_bootstrap: int, rng: np.random.Generator) -> Floats:
+    """Column means (n_bootstrap, columns) of units (rows of `values`) drawn with replacement."""
     n = len(values)
     step = max(1, BOOTSTRAP_CELLS // n)
     parts = []
@@ -104,8 +109,13 @@ def bootstrap_interval(values: NDArray[Any], n_bootstrap: int, rng: np.random.Ge
         # how often each unit is drawn is multinomial, and a sample's mean is a product with these counts
         weights = rng.multinomial(n, np.full(n, 1 / n), size=min(step, n_bootstrap - start))
         parts.append(weights @ values / n)
+    return np.asarray(np.concatenate(parts))
+
+
+def percentile_interval(samples: NDArray[Any]) -> tuple[Floats, Floats]:
+    """Percentiles of the columns between which 95 % of the samples lie; missing samples are left out."""
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(np.concatenate(parts), [tail, 1 - tail], axis=0)
+    low, high = np.nanquantile(samples, [tail, 1 - tail], axis=0)
     return low, high
 
 
