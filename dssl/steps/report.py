@@ -37,6 +37,8 @@ def report(
     specific_histories: Inputs,
     retrieval: Input,
     comparisons: Input,
+    strata: Input,
+    enrichment: Input,
     probes: Input,
     dependence: Input,
     information: Input,
@@ -67,7 +69,7 @@ def report(
         funnel_section(Screened(plates, *map(_table, left_out))),
         plates_section(plates, read_anndata(profiles)),
         learning_section(selections, _runs(selections, shared_histories, specific_histories)),
-        retrieval_section(scores, _table(comparisons)),
+        retrieval_section(scores, _table(comparisons), _table(strata), _table(enrichment), screen.pair_and_split),
         maps_section(
             read_anndata(map_compounds),
             read_anndata(map_molecules),
