@@ -1,12 +1,12 @@
 # make run    sets up .venv and runs the demonstration screen to results/demo/report.html
 # make test   sets up .venv and runs the tests
-# make bench  sets up .venv and times a training step
+# make bench  sets up .venv and times a training step; make bench-retrieval times exact ranks of a large library
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: run test bench lint docs lock clean
+.PHONY: run test bench bench-retrieval lint docs lock clean
 
 .venv/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dssl needs Python 3.11 or newer; name it: make PYTHON=python3.11")'
@@ -23,6 +23,9 @@ test: .venv/.ready
 
 bench: .venv/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.training
+
+bench-retrieval: .venv/.ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.retrieval
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

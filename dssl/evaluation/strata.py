@@ -20,6 +20,7 @@ SIMILARITY, ACTIVITY, CORRELATION, LENGTH, DOSE = (
 )
 THIRDS = ("lowest third", "middle third", "highest third")
 ONE_WELL = "one well only"
+FEWEST = 5  # compounds of a stratum: an interval drawn from fewer would be narrow by accident, and is left out
 SETTING = ["level", "direction", "library"]
 STRATA_COLUMNS = [
     "by",
@@ -59,7 +60,7 @@ def third_strata(values: "pd.Series[float]") -> pd.Series:
 def assign_strata(described: pd.DataFrame, edges: Sequence[float]) -> Iterator[tuple[str, pd.Series]]:
     """Strata of described compounds by every measure that is there, as ordered categories."""
     yield SIMILARITY, similarity_strata(described[SIMILARITY], edges)
-    if ACTIVITY in described:
+    if ACTIVITY in described and described[ACTIVITY].notna().any():
         names = described[ACTIVITY].map({True: "active", False: "inactive"}).astype(object).fillna("not assessed")
         order = ["active", "inactive", "not assessed"]
         yield ACTIVITY, pd.Series(pd.Categorical(names, order, ordered=True), index=described.index)
@@ -78,9 +79,10 @@ def summarize_strata(
 ) -> pd.DataFrame:
     """Retrieval at the compound level in strata of compounds, and at the treatment level by dose.
 
-    A stratum chooses queries; the library that they are ranked in stays whole, so that strata can be compared. The
-    mean, chance and interval are those of `dssl.evaluation.statistics.summarize`; compounds are drawn alike for all
-    methods. Doses are those of phenotypes, hence of the direction phenotype_to_molecule only.
+    A stratum chooses queries; the library that they are ranked in stays whole, so that strata can be compared. Mean,
+    chance and interval are those of `dssl.evaluation.statistics.summarize`; a stratum with fewer than `FEWEST`
+    compounds has no interval, and compounds are drawn alike for all methods. Doses are those of phenotypes, hence of
+    the direction phenotype_to_molecule only.
 
     Parameters
     ----------
@@ -122,6 +124,8 @@ def _summarize(
         # a row per compound, columns by method within column: one draw of compounds serves all methods
         wide = means.unstack("method")
         low, high = bootstrap_interval(wide[list(METRICS)].to_numpy(np.float64), n_bootstrap, rng)
+        if len(wide) < FEWEST:
+            low, high = np.full_like(low, np.nan), np.full_like(high, np.nan)
         table = pd.DataFrame({"ci_low": low, "ci_high": high}, index=wide[list(METRICS)].columns)
         table["value"] = wide[list(METRICS)].to_numpy(np.float64).mean(axis=0)
         table["chance"] = wide[chances].to_numpy(np.float64).mean(axis=0)

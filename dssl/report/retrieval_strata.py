@@ -59,13 +59,16 @@ def strata_figure(shown: pd.DataFrame) -> Figure:
     rows, directions = (list(dict.fromkeys(scores[name].astype(str))) for name in ("by", "direction"))
     with style():
         canvas = Canvas(figsize=(4.9 * len(directions) + 0.4, 3.3 * len(rows) + 0.5), layout="constrained")
-        axes = canvas.subplots(len(rows), len(directions), squeeze=False)
+        grid = canvas.add_gridspec(len(rows), len(directions))
         for row, by in enumerate(rows):
-            for column, direction in enumerate(directions):
-                block = scores[(scores["by"] == by) & (scores["direction"] == direction)]
-                _strata_axis(axes[row, column], block, methods)
-                axes[row, column].set_title(f"{direction_name(direction)}, by\n{BY_NAMES[by]}", parse_math=False)
-        handles, labels = axes[0, 0].get_legend_handles_labels()
+            of_row = scores[scores["by"] == by]
+            there = [direction for direction in directions if (of_row["direction"] == direction).any()]
+            for column, direction in enumerate(there):
+                # doses have one direction, and the whole row
+                axis = canvas.add_subplot(grid[row, column] if len(there) == len(directions) else grid[row, :])
+                _strata_axis(axis, of_row[of_row["direction"] == direction], methods)
+                axis.set_title(f"{direction_name(direction)}, by\n{BY_NAMES[by]}", parse_math=False)
+        handles, labels = canvas.axes[0].get_legend_handles_labels()
         canvas.legend(handles, labels, loc="outside lower center", ncols=len(labels))
         uri = svg_uri(canvas)
     return Figure(
@@ -73,16 +76,13 @@ def strata_figure(shown: pd.DataFrame) -> Figure:
         "of its compounds. Shown: the model, its strongest control, and the most similar training compound. Chance is "
         "drawn for each stratum. A method that works only where a similar compound was trained on looks it up; one "
         "that works only for strong phenotypes tells nothing of weak ones. Where a stratum has few compounds, its "
-        "interval is wide and the difference to its neighbours may be chance.",
+        "interval is wide, or left out (fewer than five), and the difference to its neighbours may be chance.",
         "Mean reciprocal rank by stratum of the compounds",
         uri,
     )
 
 
 def _strata_axis(axis: Any, block: pd.DataFrame, methods: list[str]) -> None:
-    if block.empty:
-        axis.axis("off")
-        return
     strata = list(dict.fromkeys(block["stratum"].astype(str)))
     sizes = block.groupby("stratum", sort=False)["n_compounds"].first()
     chances = block.groupby("stratum", sort=False)["chance"].first()
@@ -90,7 +90,7 @@ def _strata_axis(axis: Any, block: pd.DataFrame, methods: list[str]) -> None:
         lines = block[block["method"] == method]
         offset = 0.18 * (place - (len(methods) - 1) / 2)
         x = [strata.index(str(one)) + offset for one in lines["stratum"]]
-        # values outside their own interval would make negative bars: bounds are bounds of the value
+        # an interval need not hold its value, and bars cannot be negative
         errors = [(lines["value"] - lines["ci_low"]).clip(lower=0), (lines["ci_high"] - lines["value"]).clip(lower=0)]
         axis.errorbar(x, lines["value"], errors, fmt="o", color=PALETTE[place], ms=6, lw=2, label=method)
     for place, name in enumerate(strata):
