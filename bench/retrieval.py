@@ -4,9 +4,10 @@
 
 Random unit vectors, each query's hit a noisy copy of it, some items repeated so that scores tie. One thread, single
 precision; the rate counts the 2 x queries x items x dimensions operations of the scores alone, over the process time of
-all that `dssl.evaluation.ranking.rank_counts` does (process time, so that waiting for others does not count). The product that it is held against is measured before and after in the
-same process: the fastest of a large square one and of blocks of the scores' own shape. Memory is the most that the
-process held beyond the vectors. A sample of the queries is ranked again from whole rows of scores, and has to agree.
+all that `dssl.evaluation.ranking.rank_counts` does (process time, so that waiting for others does not count). The
+product that it is held against is measured before and after in the same process: the fastest of a large square one and
+of blocks of the scores' own shape. Memory is the most that the process held beyond the vectors. A sample of the queries
+is ranked again from whole rows of scores, and has to agree.
 """
 
 import resource

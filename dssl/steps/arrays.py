@@ -48,10 +48,11 @@ def inputs_mudata(fold_pairs: "MuData", phenotype: Floats, molecule: Floats) -> 
 
 def features_of(pairs: "MuData", inputs: "MuData") -> "AnnData":
     """Molecular features in the rows of a fold's inputs, where a compound may occur once for each of its roles."""
-    obs = inputs[keys.MOLECULE].obs
-    features = pairs[keys.MOLECULE][obs.get(keys.ORIGINAL_ID, obs.index.to_series()).astype(str).to_numpy()].copy()
-    features.obs_names = obs.index
-    return features
+    from anndata import AnnData
+
+    obs, features = inputs[keys.MOLECULE].obs, pairs[keys.MOLECULE]
+    ids = obs.get(keys.ORIGINAL_ID, obs.index.to_series()).astype(str)
+    return AnnData(features.X[features.obs_names.get_indexer(pd.Index(ids))], obs=obs[[]].copy(), var=features.var)
 
 
 def numbered(name: str, n: int) -> pd.DataFrame:
