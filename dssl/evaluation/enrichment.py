@@ -1,4 +1,4 @@
-"""Whether neighbours in a code share what is known of the compounds (mechanism, target): counts, permutations, tables."""
+"""Whether neighbours in a code share what is known of the compounds (mechanism, target)."""
 
 from typing import Any, NamedTuple
 
@@ -73,7 +73,7 @@ def nearest(queries: Floats, items: Floats, k: int) -> Neighbors:
 
 
 def neighbor_rates(neighbors: Neighbors, shared: Mask) -> pd.DataFrame:
-    """Shares of a compound's neighbours, of all others, and of those that are no neighbours, that share a value with it.
+    """How many of a compound's neighbours, of all others, and of those that are no neighbours share a value with it.
 
     Returns
     -------
@@ -145,7 +145,7 @@ def fold_enrichment(rates: Floats) -> Floats:
 
 
 def odds_ratio(rates: Floats) -> Floats:
-    """Odds of sharing a value among neighbours over the odds among the others, of rows of RATES; missing if undefined."""
+    """Odds of sharing among neighbours over the odds among the others, of rows of RATES; missing if undefined."""
     inside, outside = rates[:, 0], rates[:, 2]
     top, bottom = inside * (1 - outside), outside * (1 - inside)
     return _ratio(top, bottom)

@@ -15,7 +15,7 @@ def pooled_null(null: pd.DataFrame, tested: pd.DataFrame, columns: list[str]) ->
     Permutations of folds with different compounds are independent, and are added up as drawn. Those of folds that
     test the same compounds (repeats) are not: how well a compound is found by accident may repeat itself. There the
     sorted values are added, smallest with smallest: as if the repeats agreed entirely, which is the widest null that
-    their sum can have (the comonotonic sum is the largest in convex order), so that repeats do not make a p-value small.
+    their sum can have (the comonotonic sum is the largest in convex order). Repeats alone make no p-value small.
 
     Parameters
     ----------

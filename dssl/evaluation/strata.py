@@ -39,7 +39,7 @@ STRATA_COLUMNS = [
 
 
 def similarity_strata(similarity: "pd.Series[float]", edges: Sequence[float]) -> pd.Series:
-    """Bins of a similarity between 0 and 1: ordered categories like "0.3 to 0.4", the upper edge belonging to the next."""
+    """Bins of a similarity, 0 to 1: ordered categories like "0.3 to 0.4"; an edge belongs to the bin above."""
     bounds = [0.0, *sorted(edges), 1.0]
     names = [f"{low:g} to {high:g}" for low, high in pairwise(bounds)]
     place = np.searchsorted(bounds[1:-1], similarity.to_numpy(np.float64), side="right")

@@ -22,28 +22,26 @@ NO_NEIGHBORS = (
 
 
 def neighbor_sentences(enrichment: pd.DataFrame) -> list[str]:
-    """What the model's codes say, one sentence for each annotated column."""
+    """What the model's codes say, one paragraph for each annotated column."""
     found = []
     for column, block in enrichment.groupby("column", sort=False):
-        said = [
-            f"{_code(str(row['method']))}, {SPACES[str(row['space'])]}: {100 * row['sharing']:.0f} % ("
-            f"{number(row['fold_enrichment'])}-fold {interval(row['fold_enrichment_low'], row['fold_enrichment_high'])}, "
-            f"corrected {p_text(row['p_holm'])})"
-            for row in records(block[block["method"].isin(LEARNED)])
-        ]
-        if not said:
-            continue
-        first = block.iloc[0]
-        found.append(
-            f"Neighbours and {column}: of the {first['n_neighbors']:.0f} nearest held-out compounds, so many share a "
-            f"{column} with the compound asked about, where {100 * block['expected'].mean():.1f} % of random ones do "
-            f"(n = {first['n_compounds']:.0f} annotated compounds). {'; '.join(said)}."
-        )
+        said = [_said(row) for row in records(block[block["method"].isin(LEARNED)])]
+        if said:
+            found.append(
+                f"Of two random held-out compounds, {100 * block['expected'].mean():.1f} % have a value of {column} in "
+                f"common (n = {block['n_compounds'].max():.0f} annotated compounds). Of a compound and its "
+                f"{block['n_neighbors'].max():.0f} nearest: {'; '.join(said)}."
+            )
     return found or [NO_NEIGHBORS]
 
 
-def _code(method: str) -> str:
-    return "specific codes" if method.endswith("specific") else "shared codes"
+def _said(row: dict[str, Any]) -> str:
+    code = "specific" if row["method"] == "dssl_specific" else "shared"
+    bounds = interval(row["fold_enrichment_low"], row["fold_enrichment_high"])
+    return (
+        f"{100 * row['sharing']:.1f} % by {code} codes, {SPACES[str(row['space'])]} "
+        f"({number(row['fold_enrichment'])} times as many {bounds}, corrected {p_text(row['p_holm'])})"
+    )
 
 
 def neighbor_parts(enrichment: pd.DataFrame) -> list[Part]:

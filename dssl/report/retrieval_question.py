@@ -3,7 +3,7 @@
 from dssl.settings.preparation import PairAndSplitSettings
 
 SPLITS = {
-    "random": "compounds drawn at random, so that close relatives of a tested compound may have been trained on",
+    "random": "compounds drawn at random; close relatives of a tested compound may have been trained on",
     "skeleton": "compounds whose structure, apart from stereochemistry, is not in training; similar ones may be",
     "scaffold": "compounds whose ring system (Bemis-Murcko scaffold) is not in training",
     "cluster": "whole clusters of similar compounds: a tested compound has no close relative of its cluster in training",

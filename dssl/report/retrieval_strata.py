@@ -24,7 +24,7 @@ ALWAYS_SHOWN = "nearest_neighbor"
 
 
 def strata_parts(strata: pd.DataFrame) -> list[Part]:
-    """Figure of the model beside its strongest control, and a table of all methods; nothing where there are no strata."""
+    """Figure of the model beside its strongest control, and a table of all methods; nothing without strata."""
     shown = shown_strata(strata)
     if shown.empty:
         return []
@@ -123,8 +123,8 @@ def strata_table(shown: pd.DataFrame) -> Table:
                 ]
             )
     caption = (
-        "Retrieval in strata, whole library, all folds together: a stratum chooses which compounds are asked about, not "
-        "what they are compared with. Compound level, but for doses: there, single treatments (compound and dose), "
+        "Retrieval in strata, whole library, all folds together: a stratum chooses which compounds are asked about, "
+        "not what they are compared with. Compound level, but for doses: there, single treatments (compound and dose), "
         "averaged per compound. Thirds are of all held-out compounds. In brackets: 95 % interval (bootstrap over "
         "compounds)."
     )

@@ -1,4 +1,4 @@
-"""What is known of a fold's tested compounds beside their ranks: similarity to training, strength of phenotype, dose."""
+"""What is known of tested compounds beside their ranks: similarity to training, strength of phenotype, dose."""
 
 from typing import TYPE_CHECKING
 

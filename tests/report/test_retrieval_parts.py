@@ -65,10 +65,12 @@ def test_strata_without_interval_are_drawn(made: ModuleType) -> None:
 
 def test_sentences_say_what_neighbours_share(made: ModuleType) -> None:
     (said,) = neighbor_sentences(made.enrichment_table())
-    assert said.startswith("Neighbours and mechanism: of the 5 nearest held-out compounds")
-    assert "where 10.0 % of random ones do (n = 44 annotated compounds)" in said
-    assert "shared codes, phenotypes near a phenotype: 30 % (3.00-fold [2.00, 4.00], corrected p = 0.004)" in said
-    assert "specific codes" in said
+    assert said.startswith("Of two random held-out compounds, 10.0 % have a value of mechanism in common (n = 44 ")
+    assert (
+        "Of a compound and its 5 nearest: 30.0 % by shared codes, phenotypes near a phenotype (3.00 times as " in said
+    )
+    assert "many [2.00, 4.00], corrected p = 0.004)" in said
+    assert said.count("by specific codes") == said.count("by shared codes") == 3
     assert neighbor_sentences(made.enrichment_table().iloc[:0]) == [NO_NEIGHBORS]
     assert neighbor_parts(made.enrichment_table().iloc[:0]) == []
 
