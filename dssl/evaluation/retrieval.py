@@ -129,9 +129,9 @@ def evaluate_embedding(
     molecule_ids : their compound_id, each once.
     level : "compound", "treatment" or "well"; copied into the tables.
     method, fold : copied into the tables.
-    pairings : permuted pairings of compounds within the library, the same for all methods. Each is scored exactly, from
-        the ranks of all items for every query, a slice of queries at a time: time grows with queries x items, memory
-        with permutations x compounds.
+    pairings : permuted pairings of compounds within the library, the same for all methods. Each is scored exactly, a
+        slice of queries at a time: time grows with queries x items, memory with permutations x compounds and, in
+        library "batch", compounds x compounds.
     library_column : "batch" or "plate": the column of `phenotype_obs` that makes the small library.
     libraries : which libraries.
 
@@ -195,17 +195,19 @@ def _permuted(query: Side, item: Side, n: int, pairings: Pairings, direction: st
         own_library = None if is_closed(shared, candidate) else shared
     n_queries = np.bincount(query.compound, minlength=n)
     totals = np.zeros((len(drawn), len(METRICS)))
+    # in a large library the compounds that were drawn for a query are fewer than all of them
+    is_large = own_library is None and len(drawn) < n
     for chunk, similarity, allowed in _chunks(query, item):
         compounds = query.compound[chunk]
+        wanted = drawn[:, compounds].T
         if own_library is None:
-            counts = candidate_counts(similarity, item.compound, allowed)
+            counts = candidate_counts(similarity, item.compound, allowed, wanted if is_large else None)
         else:
             counts = target_counts(similarity, item.compound, own_library)
         values = expected_metrics(TieCounts(*(np.broadcast_to(count, counts.n_hits.shape) for count in counts)))
         for column, name in enumerate(METRICS):
             weighted = values[name] / n_queries[compounds][:, None]
-            for line, compound in zip(weighted, compounds, strict=True):
-                totals[:, column] += line[drawn[:, compound]]
+            totals[:, column] += (weighted if is_large else np.take_along_axis(weighted, wanted, axis=1)).sum(axis=0)
     return drawn, totals
 
 

@@ -170,6 +170,21 @@ def test_null_equals_scoring_relabelled_molecules():
     np.testing.assert_allclose(null.loc[(DIRECTIONS[0], 1)], relabelled, atol=1e-12)
 
 
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_few_permutations_of_a_large_library_are_scored_like_many(library):
+    phenotype, obs, molecule, ids = screen(np.random.default_rng(10))
+    obs["batch"] = obs["compound_id"].map(dict(zip(ids, "pq" * 6, strict=True)))  # libraries that do not overlap
+    block = np.arange(12) % 2
+    orders = Pairings(30, np.random.default_rng(0)).of(12, block[:, None] == block)
+    many, few = (
+        evaluate(phenotype, obs, molecule, ids, pairings=Fixed(drawn), libraries=[library]).null.set_index(
+            ["direction", "permutation"]
+        )
+        for drawn in (orders, orders[:5])
+    )
+    pd.testing.assert_frame_equal(few[list(METRICS)], many.loc[few.index, list(METRICS)])
+
+
 def test_scores_do_not_depend_on_scale_or_on_the_order_of_rows():
     rng = np.random.default_rng(5)
     phenotype, obs, molecule, ids = screen(rng)
