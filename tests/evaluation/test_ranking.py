@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -81,3 +83,14 @@ def test_true_cells_are_counted(rows, width, share):
     mask = np.random.default_rng(width).random((rows, width)) < share
     np.testing.assert_array_equal(count_true(mask), mask.sum(axis=1))
     assert count_true(np.ones((2, width), bool)).tolist() == [width, width]
+
+
+def test_memory_is_that_of_a_block_not_of_the_matrix():
+    rng = np.random.default_rng(5)
+    n = 4000
+    queries, items = (Side(unit_rows(rng.normal(size=(n, 4))), np.arange(n)) for _ in range(2))
+    tracemalloc.start()
+    rank_counts(queries, items)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * n * n / 4  # a quarter of the scores in single precision
