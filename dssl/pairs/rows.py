@@ -83,26 +83,36 @@ def of_fold(mdata: MuData, fold: str) -> MuData:
     if keys.fold_column(fold) not in wells.obs:
         roles = np.select([masks[role].molecule for role in ROLES], ROLES, keys.LEFT_OUT)
         return as_mudata(_with_role(wells, well_roles), _with_role(molecules, roles))
-    parts: list[AnnData] = []
-    names: dict[str, dict[str, str]] = {}
-    for role in ROLES:
-        places = np.flatnonzero(masks[role].molecule)
-        ids = molecules.obs_names[places]
-        names[role] = {
-            one: f"{one} ({role})" if any(one in earlier for earlier in names.values()) else one for one in ids
-        }
-        part = molecules[places].copy()
-        part.obs[keys.ORIGINAL_ID] = ids.to_numpy()
-        part.obs_names = [names[role][one] for one in ids]
-        parts.append(_with_role(part, np.full(len(places), role)))
+    names = _names_by_role({role: molecules.obs_names[masks[role].molecule] for role in ROLES})
+    parts = [_under_names(molecules, names[role], role) for role in ROLES]
     used = well_roles != keys.LEFT_OUT
-    treated = wells[used].copy()
-    renamed = [names[role][one] for role, one in zip(well_roles[used], treated.obs[keys.COMPOUND_ID], strict=True)]
-    dose = treated.obs[keys.TREATMENT].astype(str).to_numpy()
-    doses = [text.removeprefix(str(one)) for text, one in zip(dose, treated.obs[keys.COMPOUND_ID], strict=True)]
-    treated.obs[keys.TREATMENT] = [name + text for name, text in zip(renamed, doses, strict=True)]
-    treated.obs[keys.COMPOUND_ID] = renamed
-    return as_mudata(_with_role(treated, well_roles[used]), _stacked(parts))
+    return as_mudata(_renamed(wells[used], well_roles[used], names), _stacked(parts))
+
+
+def _names_by_role(ids: dict[str, pd.Index]) -> dict[str, dict[str, str]]:
+    """Name of every compound in each of its roles: its own in the first, with the role after it in the others."""
+    names: dict[str, dict[str, str]] = {}
+    for role, of_role in ids.items():
+        taken = {one for earlier in names.values() for one in earlier}
+        names[role] = {one: f"{one} ({role})" if one in taken else one for one in of_role}
+    return names
+
+
+def _under_names(molecules: AnnData, names: dict[str, str], role: str) -> AnnData:
+    part = molecules[list(names)].copy()
+    part.obs[keys.ORIGINAL_ID] = list(names)
+    part.obs_names = list(names.values())
+    return _with_role(part, np.full(part.n_obs, role))
+
+
+def _renamed(wells: AnnData, roles: NDArray[np.str_], names: dict[str, dict[str, str]]) -> AnnData:
+    """Wells with the names that their compounds and treatments have in their roles."""
+    renamed = wells.copy()
+    ids, treatments = (renamed.obs[column].astype(str) for column in (keys.COMPOUND_ID, keys.TREATMENT))
+    renamed.obs[keys.COMPOUND_ID] = [names[role][one] for role, one in zip(roles, ids, strict=True)]
+    doses = [text.removeprefix(one) for text, one in zip(treatments, ids, strict=True)]
+    renamed.obs[keys.TREATMENT] = [a + b for a, b in zip(renamed.obs[keys.COMPOUND_ID], doses, strict=True)]
+    return _with_role(renamed, roles)
 
 
 def _with_role(adata: AnnData, roles: NDArray[np.str_]) -> AnnData:
