@@ -44,9 +44,9 @@ def shown_strata(strata: pd.DataFrame) -> pd.DataFrame:
 def compared_methods(shown: pd.DataFrame) -> list[str]:
     """The model, the control with the highest mean MRR over strata of compounds, and the nearest neighbour."""
     scores = shown[(shown["metric"] == MRR) & (shown["level"] == COMPOUND)]
-    means = (scores.assign(weighted=scores["value"] * scores["n_compounds"]).groupby("method")["weighted"].sum()).drop(
-        labels=[name for name in (LEARNED, "dssl_one_model") if name in set(scores["method"])]
-    )
+    weighted = scores["value"] * scores["n_compounds"]
+    # parts of the model are no controls
+    means = weighted[~scores["method"].str.startswith(LEARNED)].groupby(scores["method"]).sum()
     names = [LEARNED, *([str(means.idxmax())] if len(means) else []), ALWAYS_SHOWN]
     return [name for name in dict.fromkeys(names) if name in set(shown["method"])]
 

@@ -89,7 +89,8 @@ def test_inputs_hold_every_compound_once_for_each_role(made: Path) -> None:
 def embedded(made: Path) -> dict[str, AnnData]:
     """Levels with the profiles' own values as codes, for molecules those of their compound's training wells."""
     levels = prepare_levels(read_pairs(made / "pairs.h5mu"), load_state(made / "state.safetensors"), "0")
-    found = {name: AnnData(level.values, obs=level.obs, uns={"n_models": 1}) for name, level in levels.items()}
+    uns = {keys.CODE_SIZES: [9], keys.CODE_KINDS: [0]}
+    found = {name: AnnData(level.values, obs=level.obs, uns=uns) for name, level in levels.items()}
     compounds = found["compounds"]
     trained = compounds[(compounds.obs[keys.SPLIT].astype(str) == keys.TRAIN).to_numpy()]
     ids = found["molecules"].obs[keys.ORIGINAL_ID].astype(str)
