@@ -21,6 +21,7 @@ SIMILARITY, ACTIVITY, CORRELATION, LENGTH, DOSE = (
 THIRDS = ("lowest third", "middle third", "highest third")
 ONE_WELL = "one well only"
 FEWEST = 5  # compounds of a stratum: an interval drawn from fewer would be narrow by accident, and is left out
+REPLICATED = 0.5  # share of compounds with replicates above which their agreement says something of the screen
 SETTING = ["level", "direction", "library"]
 STRATA_COLUMNS = [
     "by",
@@ -58,13 +59,13 @@ def third_strata(values: "pd.Series[float]") -> pd.Series:
 
 
 def assign_strata(described: pd.DataFrame, edges: Sequence[float]) -> Iterator[tuple[str, pd.Series]]:
-    """Strata of described compounds by every measure that is there, as ordered categories."""
+    """Strata of described compounds by every measure that most of them have, as ordered categories."""
     yield SIMILARITY, similarity_strata(described[SIMILARITY], edges)
     if ACTIVITY in described and described[ACTIVITY].notna().any():
         names = described[ACTIVITY].map({True: "active", False: "inactive"}).astype(object).fillna("not assessed")
         order = ["active", "inactive", "not assessed"]
         yield ACTIVITY, pd.Series(pd.Categorical(names, order, ordered=True), index=described.index)
-    if described[CORRELATION].notna().any():
+    if described[CORRELATION].notna().mean() >= REPLICATED:
         yield CORRELATION, third_strata(described[CORRELATION])
     yield LENGTH, third_strata(described[LENGTH])
 

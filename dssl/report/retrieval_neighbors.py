@@ -57,14 +57,16 @@ def neighbor_figure(enrichment: pd.DataFrame) -> Figure:
 
     columns = list(dict.fromkeys(enrichment["column"].astype(str)))
     methods = list(dict.fromkeys(enrichment["method"].astype(str)))[::-1]
+    furthest = enrichment.groupby(enrichment["column"].astype(str))["fold_enrichment_high"].max()
     with style():
         size = (4.0 * len(SPACES) + 1.2, (0.3 * len(methods) + 1.1) * len(columns) + 0.3)
         canvas = Canvas(figsize=size, layout="constrained")
-        axes = canvas.subplots(len(columns), len(SPACES), squeeze=False, sharey=True, sharex="row")
+        axes = canvas.subplots(len(columns), len(SPACES), squeeze=False, sharey=True)
         for row, column in enumerate(columns):
             for place, (space, name) in enumerate(SPACES.items()):
                 chosen = (enrichment["column"] == column) & (enrichment["space"] == space)
                 _forest(axes[row, place], enrichment[chosen], methods)
+                axes[row, place].set_xlim(0, 1.05 * max(furthest[column], 1))
                 axes[row, place].set_title(f"{column}: {name}", parse_math=False)
                 axes[row, place].set_xlabel("times as often as random pairs" if row == len(columns) - 1 else "")
         uri = svg_uri(canvas)
@@ -87,7 +89,6 @@ def _forest(axis: Any, block: pd.DataFrame, methods: list[str]) -> None:
     axis.axvline(1, color=PALETTE[5], ls="--", lw=1.2)
     axis.set_yticks(range(len(methods)), methods, parse_math=False)
     axis.set_ylim(-0.6, len(methods) - 0.4)
-    axis.set_xlim(left=0)
 
 
 def neighbor_table(enrichment: pd.DataFrame) -> Table:

@@ -107,6 +107,19 @@ def test_doses_are_those_of_treatments_asked_for_their_molecule():
     assert "dose_um" not in set(summarize_strata(queries(rng), described(), one, EDGES, 100, rng)["by"])
 
 
+@pytest.mark.parametrize(("known", "there"), [(14, False), (16, True)])
+def test_agreement_of_replicates_counts_where_most_compounds_have_replicates(known, there):
+    rng = np.random.default_rng(6)
+    correlation = np.where(np.arange(30) < known, np.linspace(0, 1, 30), np.nan)
+    found = summarize_strata(queries(rng), described(replicate_correlation=correlation), doses(), EDGES, 100, rng)
+    by = found[found["by"] == "replicate_correlation"]
+    assert bool(len(by)) is there
+    if there:
+        sizes = by.groupby("stratum")["n_compounds"].first()
+        assert sizes["one well only"] == 14
+        assert sizes.sum() == 30
+
+
 def test_too_few_compounds_have_no_interval():
     rng = np.random.default_rng(4)
     few = described(active=pd.array([True] * 4 + [False] * 26, "boolean"))

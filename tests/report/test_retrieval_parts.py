@@ -75,6 +75,17 @@ def test_sentences_say_what_neighbours_share(made: ModuleType) -> None:
     assert neighbor_parts(made.enrichment_table().iloc[:0]) == []
 
 
+def test_every_panel_of_neighbours_reaches_as_far_as_its_intervals(
+    made: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = made.enrichment_table()
+    far = table["space"] == "molecule"
+    drawn = []
+    monkeypatch.setattr("dssl.report.retrieval_neighbors.svg_uri", lambda canvas: drawn.append(canvas) or "")
+    neighbor_parts(table.assign(fold_enrichment_high=table["fold_enrichment_high"].where(~far, 25.0)))
+    assert [axis.get_xlim() for axis in drawn[0].axes] == [(0, 1.05 * 25)] * 3
+
+
 def test_table_of_neighbours_is_bold_only_where_corrected(made: ModuleType) -> None:
     weak = made.enrichment_table().assign(p_holm=0.2)
     figure, table = neighbor_parts(weak)
