@@ -73,16 +73,22 @@ def rank_counts(queries: Side, items: Side) -> TieCounts:
             is_above, is_not_below = (mask[: shape[0] * shape[1]].reshape(shape) for mask in masks)
             np.matmul(singles[0][rows], singles[1][columns].T, out=block)
             library[rows] += _outside(block, queries, items, rows, columns)
-            np.greater(block, upper, out=is_above)
             np.greater_equal(block, lower, out=is_not_below)
-            n_above = count_true(is_above)
-            greater[rows] += n_above
-            doubtful = np.flatnonzero(count_true(is_not_below) > n_above)
+            n_not_below = count_true(is_not_below)
+            reached = np.flatnonzero(n_not_below)
+            if 2 * reached.size > len(block):  # more would be copied than is spared
+                reached, part = np.arange(len(block)), block
+            else:
+                part, is_not_below = block[reached], is_not_below[reached]
+            above = np.greater(part, upper[reached], out=is_above[: len(part)])
+            n_above = count_true(above)
+            greater[reached + first] += n_above
+            doubtful = np.flatnonzero(n_not_below[reached] > n_above)
             if doubtful.size:
-                is_near = is_not_below[doubtful] ^ is_above[doubtful]
-                more, same = _recount(queries, items, hits.best, doubtful + first, start, is_near)
-                greater[doubtful + first] += more
-                equal[doubtful + first] += same
+                is_near, lines = is_not_below[doubtful] ^ above[doubtful], reached[doubtful] + first
+                more, same = _recount(queries, items, hits.best, lines, start, is_near)
+                greater[lines] += more
+                equal[lines] += same
     return TieCounts(greater, equal - hits.n_equal, library - hits.n_hits + 1, hits.n_hits, hits.n_equal)
 
 
