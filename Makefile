@@ -4,12 +4,13 @@
 # make test-faults  the same with every fault, and prints the table of them
 # make bench  sets up .venv and times a training step
 # make bench-data  sets up .venv and times the preparation of profiles (PLATES=200)
+# make bench-retrieval  sets up .venv and times exact ranks in a large library
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: run test test-slurm test-faults bench bench-data lint docs lock clean
+.PHONY: run test test-slurm test-faults bench bench-data bench-retrieval lint docs lock clean
 
 .venv/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dssl needs Python 3.11 or newer; name it: make PYTHON=python3.11")'
@@ -35,6 +36,9 @@ bench: .venv/.ready
 
 bench-data: .venv/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.data $(PLATES)
+
+bench-retrieval: .venv/.ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.retrieval
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

@@ -30,13 +30,16 @@ INCHIKEY = "inchikey"
 SKELETON = "skeleton"
 SCAFFOLD = "scaffold"
 GROUP = "group"
+CLUSTER = "cluster"
 
 # splits: one obs column per fold, "fold_0", ..., and "fold_full" for the model trained on every compound
 FULL_FOLD = "full"
 TRAIN = "train"
 VALIDATION = "validation"
 TEST = "test"
+LEFT_OUT = "left out"  # of a well that a fold does not use
 SPLIT = "split"
+ORIGINAL_ID = "original_id"  # of a compound that occurs once for each of its roles in a fold
 
 # var of molecular features and of profiles
 FEATURIZER = "featurizer"

@@ -94,8 +94,9 @@ def shown(screen: ScreenSettings) -> ScreenSettings:
 
 def folds(screen: ScreenSettings, with_full: bool = True) -> list[str]:
     """Names of the folds: "0", "1", ..., and "full" for the model trained on every compound."""
-    numbered = [str(number) for number in range(screen.pair_and_split.n_folds)]
-    return [*numbered, FULL_FOLD] if with_full and screen.pair_and_split.refit else numbered
+    settings = screen.pair_and_split
+    numbered = [str(number) for number in range(settings.n_folds * settings.n_repeats)]
+    return [*numbered, FULL_FOLD] if with_full and settings.refit else numbered
 
 
 def wildcard(value: float) -> str:

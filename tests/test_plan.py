@@ -83,6 +83,7 @@ def test_folds_end_with_full_only_where_there_is_a_refit() -> None:
     assert plan.folds(screen(pair_and_split={"n_folds": 3})) == ["0", "1", "2", "full"]
     assert plan.folds(screen(pair_and_split={"n_folds": 3}), with_full=False) == ["0", "1", "2"]
     assert plan.folds(screen(pair_and_split={"n_folds": 2, "refit": False})) == ["0", "1"]
+    assert plan.folds(screen(pair_and_split={"n_folds": 2, "n_repeats": 3})) == [*map(str, range(6)), "full"]
 
 
 @pytest.mark.parametrize(("value", "text"), [(10.0, "10"), (0.0003, "0.0003"), (1e-05, "1e-05"), (0.1, "0.1")])

@@ -11,14 +11,9 @@ from numpy.typing import NDArray
 from dssl.baselines.data import ClassicalData
 from dssl.baselines.vectors import phenotype_vectors
 from dssl.errors import PairingError
+from dssl.evaluation.ranking import rounded_cosines
 from dssl.evaluation.ranks import METRICS, MRR
-from dssl.evaluation.retrieval import (
-    MOLECULE_TO_PHENOTYPE,
-    PHENOTYPE_TO_MOLECULE,
-    retrieval_metrics,
-    rounded_cosines,
-    unit_rows,
-)
+from dssl.evaluation.retrieval import MOLECULE_TO_PHENOTYPE, PHENOTYPE_TO_MOLECULE, retrieval_metrics, unit_rows
 
 HYPERPARAMETERS = ("neighbors", "ridge", "whitening", "components", "tanimoto_weight")
 WHOLE_NUMBERS = {"neighbors": "Int64", "components": "Int64"}

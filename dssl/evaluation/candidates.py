@@ -6,10 +6,13 @@ from numpy.typing import NDArray
 from dssl.evaluation.ranks import Floats, Mask, TieCounts
 
 
-def candidate_counts(similarity: Floats, item_compound: NDArray[np.int64], allowed: Mask | None) -> TieCounts:
+def candidate_counts(
+    similarity: Floats, item_compound: NDArray[np.int64], allowed: Mask | None, wanted: NDArray[np.int64] | None = None
+) -> TieCounts:
     """Counts as if each compound in turn were the right one: arrays (queries, compounds).
 
-    Compounds without an item in the query's library have n_hits 0 and meaningless other counts.
+    With `wanted` (queries, k) only these compounds of each query are counted. Compounds without an item in the query's
+    library have n_hits 0 and meaningless other counts.
     """
     order = np.argsort(item_compound, kind="stable")
     starts = np.flatnonzero(np.diff(item_compound[order], prepend=-1))
@@ -19,6 +22,9 @@ def candidate_counts(similarity: Floats, item_compound: NDArray[np.int64], allow
     per_item = best[:, np.cumsum(np.diff(item_compound[order], prepend=-1) > 0) - 1]
     n_hits = np.add.reduceat(inside[:, order], starts, axis=1, dtype=np.int64)
     n_equal_hits = np.add.reduceat(scores[:, order] == per_item, starts, axis=1, dtype=np.int64)
+    if wanted is not None:
+        best, n_equal_hits = (np.take_along_axis(values, wanted, axis=1) for values in (best, n_equal_hits))
+        n_hits = np.take_along_axis(np.broadcast_to(n_hits, (len(scores), len(starts))), wanted, axis=1)
     ranked = np.sort(scores, axis=1)
     upper = np.stack([np.searchsorted(line, wanted, side="right") for line, wanted in zip(ranked, best, strict=True)])
     lower = np.stack([np.searchsorted(line, wanted, side="left") for line, wanted in zip(ranked, best, strict=True)])

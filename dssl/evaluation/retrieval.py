@@ -12,6 +12,7 @@ from dssl import keys
 from dssl.errors import PairingError, first_few
 from dssl.evaluation.candidates import candidate_counts, target_counts
 from dssl.evaluation.libraries import BATCH, LIBRARIES, WHOLE, Pairings, as_sets, incidence, is_closed
+from dssl.evaluation.ranking import Side, rank_counts, rounded_cosines
 from dssl.evaluation.ranks import (
     METRICS,
     Floats,
@@ -27,7 +28,6 @@ MOLECULE_TO_PHENOTYPE = "molecule_to_phenotype"
 DIRECTIONS = (PHENOTYPE_TO_MOLECULE, MOLECULE_TO_PHENOTYPE)
 LEVELS = ("compound", "treatment", "well")
 CHUNK_CELLS = 2_000_000
-SIMILARITY_DECIMALS = 7
 
 
 class RetrievalScores(NamedTuple):
@@ -35,7 +35,7 @@ class RetrievalScores(NamedTuple):
 
     Attributes
     ----------
-    queries : one row per query (see `score_queries`), with the columns method and fold.
+    queries : one row per query (see `query_table`), with the columns method and fold.
     null : one row per permutation and method, fold, level, direction, library: for each metric the mean over compounds
         under that permuted pairing, and n_compounds.
     """
@@ -44,13 +44,11 @@ class RetrievalScores(NamedTuple):
     null: pd.DataFrame
 
 
-class _Side(NamedTuple):
-    """Rows of one modality: unit vectors, code of each row's compound, names, sparse batch memberships."""
+class _Named(NamedTuple):
+    """Rows of one modality, and their names."""
 
-    vectors: Floats
-    compound: NDArray[np.int64]
+    side: Side
     names: NDArray[Any]
-    batches: Any
 
 
 def retrieval_metrics(
@@ -80,28 +78,13 @@ def unit_rows(vectors: NDArray[Any]) -> Floats:
     return np.asarray(wide / np.where(length > 0, length, 1.0))
 
 
-def rounded_cosines(unit_a: Floats, unit_b: Floats) -> Floats:
-    """Cosines of unit rows, rounded to what single precision carries, so that equal vectors tie."""
-    return np.asarray(np.round(unit_a @ unit_b.T, SIMILARITY_DECIMALS), dtype=np.float64)
-
-
-def score_queries(
-    similarity: NDArray[Any],
-    query_compounds: Sequence[Any] | NDArray[Any],
-    item_compounds: Sequence[Any] | NDArray[Any],
-    allowed: Mask | None = None,
-    queries: Sequence[str] | NDArray[Any] | None = None,
-    **labels: str,
-) -> pd.DataFrame:
-    """Score every query against the items of its library.
+def query_table(counts: TieCounts, compounds: NDArray[Any], queries: NDArray[Any], **labels: str) -> pd.DataFrame:
+    """Scores of every query from the counts of its ranking.
 
     Parameters
     ----------
-    similarity : (q, n) scores.
-    query_compounds, item_compounds : compound_id of each query (q) and of each item (n); items of the query's compound
-        are its hits.
-    allowed : (q, n) library mask.
-    queries : names of the queries; their compounds when left out.
+    counts : arrays (q,).
+    compounds, queries : compound_id and name of each query.
     labels : constant columns, e.g. direction, library, level.
 
     Returns
@@ -109,10 +92,7 @@ def score_queries(
     DataFrame
         query, compound_id, the labels, n_greater, n_equal, library_size, n_hits, every metric, and chance_<metric>.
     """
-    query_ids, item_ids = np.asarray(query_compounds), np.asarray(item_compounds)
-    counts = tie_counts(similarity, query_ids[:, None] == item_ids[None], allowed)
-    columns: dict[str, Any] = {"query": query_ids if queries is None else np.asarray(queries)}
-    columns |= {keys.COMPOUND_ID: query_ids} | dict(labels)
+    columns: dict[str, Any] = {"query": queries, keys.COMPOUND_ID: compounds, **labels}
     columns |= {"n_greater": counts.n_greater, "n_equal": counts.n_equal}
     columns |= {"library_size": counts.n_items, "n_hits": counts.n_hits}
     columns |= expected_metrics(counts)
@@ -149,9 +129,9 @@ def evaluate_embedding(
     molecule_ids : their compound_id, each once.
     level : "compound", "treatment" or "well"; copied into the tables.
     method, fold : copied into the tables.
-    pairings : permuted pairings of compounds within the library, the same for all methods. Each is scored exactly, from
-        the ranks of all items for every query, whatever their number: time grows with queries x items, memory with
-        permutations x compounds.
+    pairings : permuted pairings of compounds within the library, the same for all methods. Each is scored exactly, a
+        slice of queries at a time: time grows with queries x items, memory with permutations x compounds and, in
+        library "batch", compounds x compounds.
     library_column : "batch" or "plate": the column of `phenotype_obs` that makes the small library.
     libraries : which libraries.
 
@@ -170,8 +150,8 @@ def evaluate_embedding(
     for compound, batches in zip(code, row_batches, strict=True):
         own[compound] |= batches
     names = sorted(set().union(*own))
-    rows = _Side(unit_rows(phenotype), code, phenotype_obs.index.to_numpy(), incidence(row_batches, names))
-    molecules = _Side(unit_rows(molecule), np.arange(len(ids)), ids, incidence(own, names))
+    rows = _Named(Side(unit_rows(phenotype), code, incidence(row_batches, names)), phenotype_obs.index.to_numpy())
+    molecules = _Named(Side(unit_rows(molecule), np.arange(len(ids)), incidence(own, names)), ids)
     queries, nulls = [], []
     for direction, query, item in (
         (PHENOTYPE_TO_MOLECULE, rows, molecules),
@@ -179,63 +159,71 @@ def evaluate_embedding(
     ):
         for library in libraries:
             labels = {"method": method, "fold": fold, "level": level, "direction": direction, "library": library}
-            scored, null = _score_side(query, item, ids, library, pairings, labels)
+            scored, null = _score_side(query, item.side, ids, library, pairings, labels)
             queries.append(scored)
             nulls.append(null)
     return RetrievalScores(pd.concat(queries, ignore_index=True), pd.concat(nulls, ignore_index=True))
 
 
 def _score_side(
-    query: _Side,
-    item: _Side,
+    queries: _Named,
+    item: Side,
     ids: NDArray[Any],
     library: str,
     pairings: Pairings,
     labels: dict[str, str],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    n = len(ids)
-    candidate = _candidates(query, item, n, library)
+    query, n = queries.side, len(ids)
+    if library == WHOLE:
+        query, item = query._replace(batches=None), item._replace(batches=None)
+    counts = rank_counts(query, item)
+    scored = query_table(counts, ids[query.compound], queries.names, **labels)
+    drawn, totals = _permuted(query, item, n, pairings, labels["direction"])
+    null = pd.DataFrame(totals / n, columns=list(METRICS))
+    first = {**labels, "permutation": np.arange(len(drawn)), "n_compounds": n}
+    return scored, pd.concat([pd.DataFrame(first), null], axis=1)
+
+
+def _permuted(query: Side, item: Side, n: int, pairings: Pairings, direction: str) -> tuple[NDArray[np.int64], Floats]:
+    """Permuted pairings, and for each the sums over compounds of every metric."""
+    candidate = _candidates(query, item, n)
     drawn = pairings.of(n, candidate)
     own_library = None
-    if candidate is not None and labels["direction"] == MOLECULE_TO_PHENOTYPE:
+    if candidate is not None and direction == MOLECULE_TO_PHENOTYPE:
         # batches belong to profiles: a molecule that takes another's place is ranked in that one's library
         shared = (query.batches @ item.batches.T).toarray() > 0
         own_library = None if is_closed(shared, candidate) else shared
     n_queries = np.bincount(query.compound, minlength=n)
     totals = np.zeros((len(drawn), len(METRICS)))
-    scored = []
-    for chunk, similarity, allowed in _chunks(query, item, library):
+    # in a large library the compounds that were drawn for a query are fewer than all of them
+    is_large = own_library is None and len(drawn) < n
+    for chunk, similarity, allowed in _chunks(query, item):
         compounds = query.compound[chunk]
-        scored.append(
-            score_queries(similarity, ids[compounds], ids[item.compound], allowed, query.names[chunk], **labels)
-        )
+        wanted = drawn[:, compounds].T
         if own_library is None:
-            counts = candidate_counts(similarity, item.compound, allowed)
+            counts = candidate_counts(similarity, item.compound, allowed, wanted if is_large else None)
         else:
             counts = target_counts(similarity, item.compound, own_library)
         values = expected_metrics(TieCounts(*(np.broadcast_to(count, counts.n_hits.shape) for count in counts)))
         for column, name in enumerate(METRICS):
             weighted = values[name] / n_queries[compounds][:, None]
-            for line, compound in zip(weighted, compounds, strict=True):
-                totals[:, column] += line[drawn[:, compound]]
-    null = pd.DataFrame(totals / n, columns=list(METRICS))
-    first = {**labels, "permutation": np.arange(len(drawn)), "n_compounds": n}
-    return pd.concat(scored, ignore_index=True), pd.concat([pd.DataFrame(first), null], axis=1)
+            totals[:, column] += (weighted if is_large else np.take_along_axis(weighted, wanted, axis=1)).sum(axis=0)
+    return drawn, totals
 
 
-def _chunks(query: _Side, item: _Side, library: str) -> Iterator[tuple[slice, Floats, Mask | None]]:
-    """Slices of queries with their similarities and, in library batch, their masks."""
+def _chunks(query: Side, item: Side) -> Iterator[tuple[slice, Floats, Mask | None]]:
+    """Slices of queries with their similarities and, where libraries are batches, their masks."""
     step = max(1, CHUNK_CELLS // len(item.vectors))
     for start in range(0, len(query.vectors), step):
         chunk = slice(start, start + step)
         similarity = rounded_cosines(query.vectors[chunk], item.vectors)
-        allowed = None if library == WHOLE else (query.batches[chunk] @ item.batches.T).toarray() > 0
+        allowed = None if query.batches is None else (query.batches[chunk] @ item.batches.T).toarray() > 0
         yield chunk, similarity, allowed
 
 
-def _candidates(query: _Side, item: _Side, n: int, library: str) -> Mask | None:
+def _candidates(query: Side, item: Side, n: int) -> Mask | None:
     """Whether the column's compound has an item in the library of every query of the row's compound."""
-    if library == WHOLE:
+    if query.batches is None:
         return None
     row_of = csr_matrix((np.ones(len(item.compound), dtype=np.int32), (item.compound, np.arange(len(item.compound)))))
     compound_batches = row_of @ item.batches

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dssl import keys
 from dssl.errors import PairingError, first_few
+from dssl.evaluation.null import pooled_null
 from dssl.evaluation.ranks import LOWER_IS_BETTER, METRICS, Floats
 
 ALL_FOLDS = "all"
@@ -47,9 +48,11 @@ def summarize(
     """Summarise scores of queries per method, fold, level, direction and library.
 
     The value is the mean over compounds of the compound's mean over its queries, so that compounds with many wells do
-    not count more; fold "all" pools the compounds of all folds. Chance and library size are averaged in the same way.
-    The interval resamples compounds, each with all its queries (95 % percentile bootstrap). The p-value is
-    (1 + #{permutations at least as good}) / (1 + #permutations); fold "all" adds the folds' permutations up.
+    not count more; fold "all" pools the compounds of all folds, of which one that is tested in several (repeated folds)
+    is averaged over them first. Chance and library size are averaged in the same way. The interval resamples compounds,
+    each with all its queries of all folds (95 % percentile bootstrap): repeats make a figure steadier, not the sample
+    larger. The p-value is (1 + #{permutations at least as good}) / (1 + #permutations); for fold "all" the folds'
+    permutations are brought together by `dssl.evaluation.null.pooled_null`.
 
     Parameters
     ----------
@@ -68,7 +71,7 @@ def summarize(
     permuted = None if null is None else dict(iter(null.groupby(setting, observed=True)))
     pieces = []
     for names, group in _with_all_folds(queries):
-        compounds = group.groupby(UNIT, sort=True, observed=True)[[*METRICS, *chances, "library_size"]].mean()
+        compounds = per_compound(group, [*METRICS, *chances, "library_size"])
         values = compounds[list(METRICS)].to_numpy(dtype=np.float64)
         mean = values.mean(axis=0)
         low, high = bootstrap_interval(values, n_bootstrap, rng)
@@ -82,7 +85,7 @@ def summarize(
                     "ci_low": low,
                     "ci_high": high,
                     "chance": compounds[chances].to_numpy(dtype=np.float64).mean(axis=0),
-                    "p_value": np.nan if permuted is None else _p_values(mean, permuted, head),
+                    "p_value": np.nan if permuted is None else _p_values(mean, permuted, head, group),
                     "n_queries": len(group),
                     "n_compounds": len(compounds),
                     "library_size": compounds["library_size"].mean(),
@@ -94,6 +97,11 @@ def summarize(
 
 def bootstrap_interval(values: NDArray[Any], n_bootstrap: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Percentile interval (95 %) of the column means of `values` (units x columns), units drawn with replacement."""
+    return percentile_interval(bootstrap_samples(values, n_bootstrap, rng))
+
+
+def bootstrap_samples(values: NDArray[Any], n_bootstrap: int, rng: np.random.Generator) -> Floats:
+    """Column means (n_bootstrap, columns) of units (rows of `values`) drawn with replacement."""
     n = len(values)
     step = max(1, BOOTSTRAP_CELLS // n)
     parts = []
@@ -101,8 +109,13 @@ def bootstrap_interval(values: NDArray[Any], n_bootstrap: int, rng: np.random.Ge
         # how often each unit is drawn is multinomial, and a sample's mean is a product with these counts
         weights = rng.multinomial(n, np.full(n, 1 / n), size=min(step, n_bootstrap - start))
         parts.append(weights @ values / n)
+    return np.asarray(np.concatenate(parts))
+
+
+def percentile_interval(samples: NDArray[Any]) -> tuple[Floats, Floats]:
+    """Percentiles of the columns between which 95 % of the samples lie; missing samples are left out."""
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(np.concatenate(parts), [tail, 1 - tail], axis=0)
+    low, high = np.nanquantile(samples, [tail, 1 - tail], axis=0)
     return low, high
 
 
@@ -124,21 +137,23 @@ def paired_test(
     """Compare two methods on the same compounds.
 
     Both tables hold one method, level, direction and library, and the same compounds in the same folds. The difference
-    a - b is averaged over compounds (each the mean over its queries); its sign is flipped at random for the p-value.
+    a - b is averaged over compounds (each the mean over its queries, and over the folds of repeats); its sign is flipped
+    at random, compound by compound, for the p-value.
 
     Raises
     ------
     PairingError
         If a table mixes settings, or the compounds differ.
     """
-    a, b = (_per_compound(queries, metric) for queries in (queries_a, queries_b))
+    a, b = (_in_folds(queries, metric) for queries in (queries_a, queries_b))
     unpaired = a.index.symmetric_difference(b.index)
     if len(unpaired):
         raise PairingError(
             f"paired_test: expected the same compounds in both tables; {len(unpaired)} are in one only "
             f"({first_few(unpaired)})\nCompare methods on the same split."
         )
-    difference = (a - b.reindex(a.index)).to_numpy(dtype=np.float64)
+    of_compounds = (a - b.reindex(a.index)).groupby(level=keys.COMPOUND_ID, sort=True, observed=True).mean()
+    difference = of_compounds.to_numpy(dtype=np.float64)
     low, high = bootstrap_interval(difference[:, None], n_bootstrap, rng)
     step = max(1, BOOTSTRAP_CELLS // len(difference))
     flipped = [
@@ -147,6 +162,15 @@ def paired_test(
     ]
     p_value = permutation_p_value(abs(float(difference.mean())), np.abs(np.concatenate(flipped)) / len(difference))
     return PairedTest(float(difference.mean()), float(low[0]), float(high[0]), p_value, len(difference))
+
+
+def holm(p_values: NDArray[Any]) -> Floats:
+    """P-values corrected for as many tests as there are: step-down Bonferroni (Holm, Scand. J. Statist. 1979)."""
+    order = np.argsort(p_values, kind="stable")
+    stepped = np.asarray(p_values, dtype=np.float64)[order] * np.arange(len(order), 0, -1)
+    corrected = np.empty(len(order))
+    corrected[order] = np.minimum(np.maximum.accumulate(stepped), 1)
+    return corrected
 
 
 def _with_all_folds(queries: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
@@ -158,25 +182,32 @@ def _with_all_folds(queries: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], pd
         yield (method, ALL_FOLDS, *rest), group
 
 
-def _p_values(mean: Floats, permuted: dict[Any, pd.DataFrame], head: dict[str, str]) -> list[float]:
+def _p_values(
+    mean: Floats, permuted: dict[Any, pd.DataFrame], head: dict[str, str], group: pd.DataFrame
+) -> list[float]:
     """P-values of one row of SUMMARY_KEYS; `permuted` holds the null of every method, level, direction and library."""
     rows = permuted.get(tuple(value for name, value in head.items() if name != "fold"), pd.DataFrame())
-    if not rows.empty and head["fold"] != ALL_FOLDS:
-        rows = rows[rows["fold"] == head["fold"]]
+    if not rows.empty:
+        rows = rows[rows["fold"].isin(group["fold"].unique())]
     if rows.empty:
         raise PairingError(
             f"summarize: no permutations for {', '.join(map(str, head.values()))}\n"
             "Give the null tables of the same calls of evaluate_embedding as the queries."
         )
-    sums = rows[list(METRICS)].mul(rows["n_compounds"], axis=0).groupby(rows["permutation"]).sum()
-    means = sums.div(rows.groupby("permutation")["n_compounds"].sum(), axis=0)
+    means = pooled_null(rows, group, list(METRICS))
     return [
-        permutation_p_value(float(value), means[name].to_numpy(), name in LOWER_IS_BETTER)
-        for name, value in zip(METRICS, mean, strict=True)
+        permutation_p_value(float(value), column, name in LOWER_IS_BETTER)
+        for name, value, column in zip(METRICS, mean, means.T, strict=True)
     ]
 
 
-def _per_compound(queries: pd.DataFrame, metric: str) -> "pd.Series[float]":
+def per_compound(queries: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Mean of every compound over its queries in each fold, and then over folds."""
+    in_folds = queries.groupby(UNIT, sort=True, observed=True)[columns].mean()
+    return in_folds.groupby(level=keys.COMPOUND_ID, sort=True, observed=True).mean()
+
+
+def _in_folds(queries: pd.DataFrame, metric: str) -> "pd.Series[float]":
     mixed = [name for name in SUMMARY_KEYS if name != "fold" and name in queries and queries[name].nunique() > 1]
     if mixed:
         raise PairingError(

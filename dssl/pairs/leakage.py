@@ -2,12 +2,11 @@
 
 import logging
 
-import numpy as np
 import pandas as pd
 
 from dssl import keys
 from dssl.errors import LeakageError, first_few
-from dssl.pairs.splits import BINDING_COLUMNS, present_values, require_column
+from dssl.pairs.splits import BINDING_COLUMNS, UNIT_COLUMNS, present_values, require_column
 from dssl.settings.preparation import PairAndSplitSettings
 
 LOGGER = logging.getLogger(__name__)
@@ -40,7 +39,7 @@ def check_no_leakage(folds: pd.DataFrame, molecules: pd.DataFrame, settings: Pai
         _check_roles(folds[column], is_full=column == keys.fold_column(keys.FULL_FOLD))
         _check_straddling(folds[column], pd.Series(folds.index.astype(str), index=folds.index), "compound")
     folds = folds[~folds.index.duplicated()]
-    _check_tested_once(folds)
+    _check_tested(folds, settings.n_repeats, "compound")
     molecules = molecules.loc[folds.index]
     for column in folds.columns:
         for binding in BINDING_COLUMNS[settings.split]:
@@ -91,35 +90,77 @@ def _check_same_compounds(folds: pd.DataFrame, molecules: pd.DataFrame) -> None:
         )
 
 
-def _check_roles(roles: pd.Series, is_full: bool) -> None:
+def _check_roles(roles: pd.Series, is_full: bool, what: str = "compound") -> None:
     unknown = roles[~roles.isin(ROLES)]
     if len(unknown):
         raise LeakageError(
-            f"{roles.name}: every compound must be one of {', '.join(ROLES)}; {len(unknown)} are not, first "
+            f"{roles.name}: every {what} must be one of {', '.join(ROLES)}; {len(unknown)} are not, first "
             f"{unknown.iloc[0]!r}: {first_few(unknown.index)}\nRun pair_and_split again."
         )
     needed = ROLES[:2] if is_full else ROLES
     absent = [role for role in needed if not (roles == role).any()]
     if absent:
         raise LeakageError(
-            f"{roles.name}: no compound has the role {' or '.join(absent)}\n"
-            "Every fold needs training, validation and test compounds; lower pair_and_split.n_folds."
+            f"{roles.name}: no {what} has the role {' or '.join(absent)}\n"
+            f"Every fold needs training, validation and test {what}s; lower pair_and_split.n_folds."
         )
     if is_full and (roles == keys.TEST).any():
         raise LeakageError(
-            f"{roles.name} is for hand-over and has no test compounds; found {int((roles == keys.TEST).sum())}: "
+            f"{roles.name} is for hand-over and has no test {what}s; found {int((roles == keys.TEST).sum())}: "
             f"{first_few(roles.index[roles == keys.TEST])}\nRun pair_and_split again."
         )
 
 
-def _check_tested_once(folds: pd.DataFrame) -> None:
+def _check_tested(folds: pd.DataFrame, n_repeats: int, what: str) -> None:
     tested = folds.drop(columns=keys.fold_column(keys.FULL_FOLD), errors="ignore")
-    times = np.zeros(len(tested), dtype=np.int64)
-    for column in tested.columns:
-        times += (tested[column] == keys.TEST).to_numpy()
-    wrong = tested.index[times != 1]
-    if len(wrong):
-        raise LeakageError(
-            f"every compound must be in exactly one test fold; {len(wrong)} are in none or several: "
-            f"{first_few(wrong)}\nRun pair_and_split again."
-        )
+    n_folds = len(tested.columns) // n_repeats
+    for repeat in range(n_repeats):
+        columns = tested.columns[repeat * n_folds : (repeat + 1) * n_folds]
+        times = (tested[columns] == keys.TEST).sum(axis=1).to_numpy()
+        wrong = tested.index[times != 1]
+        if len(wrong):
+            of_repeat = f" of repeat {repeat}" if n_repeats > 1 else ""
+            raise LeakageError(
+                f"every {what} must be in exactly one test fold{of_repeat}; {len(wrong)} are in none or several: "
+                f"{first_few(wrong)}\nRun pair_and_split again."
+            )
+
+
+def check_wells(roles: pd.DataFrame, wells: pd.DataFrame, groups: pd.Series, settings: PairAndSplitSettings) -> None:
+    """Check a split of wells: what `assign_wells` promises.
+
+    Parameters
+    ----------
+    roles : DataFrame
+        Index of the wells, a column `fold_<name>` per fold, values train, validation, test, left out.
+    wells : DataFrame
+        The wells, with compound_id and the column of the split.
+    groups : Series
+        Group of each compound, indexed by compound_id.
+
+    Raises
+    ------
+    LeakageError
+        If wells of one plate (batch, dose) are tested and trained on; if, with known_compounds: left_out, wells of one
+        group of compounds have several roles; if a well is not tested exactly once in every repeat; if a fold has no
+        training, validation or test wells.
+    """
+    _check_same_compounds(roles, wells)
+    units = wells[UNIT_COLUMNS[settings.split]].astype(object)
+    group = wells[keys.COMPOUND_ID].astype(object).map(groups)
+    for column in roles.columns:
+        is_full = column == keys.fold_column(keys.FULL_FOLD)
+        used = roles[column][roles[column] != keys.LEFT_OUT]
+        _check_roles(used, is_full, "well")
+        if not is_full:
+            # a unit of which some wells are left out is whole: the others have one role
+            _check_straddling(_tested_or_not(used), units[used.index], settings.split)
+        if is_full or settings.known_compounds == "left_out":
+            _check_straddling(used, group[used.index], "group of compounds")
+        else:
+            _check_straddling(used, units[used.index], settings.split)
+    _check_tested(roles, settings.n_repeats, "well")
+
+
+def _tested_or_not(roles: pd.Series) -> pd.Series:
+    return roles.where(roles == keys.TEST, "not tested")

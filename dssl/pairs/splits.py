@@ -9,11 +9,16 @@ from dssl import keys
 from dssl.errors import ConfigError, PairingError, first_few
 from dssl.settings.preparation import PairAndSplitSettings
 
+# splits that hold out wells, and the column of the wells whose values no fold separates
+UNIT_COLUMNS = {"plate": keys.PLATE, "batch": keys.BATCH, "dose": keys.DOSE_UM}
 BINDING_COLUMNS = {
     "random": (),
     "skeleton": (keys.SKELETON,),
     "scaffold": (keys.SKELETON, keys.SCAFFOLD),
+    "cluster": (keys.SKELETON, keys.CLUSTER),
     "column": (keys.SKELETON,),
+    # the compounds of held-out wells are left out of training by skeleton, unless they are to be known
+    **dict.fromkeys(UNIT_COLUMNS, (keys.SKELETON,)),
 }
 
 
@@ -43,13 +48,15 @@ def assign_groups(molecules: pd.DataFrame, settings: PairAndSplitSettings) -> pd
     """Find the groups of compounds that no split may separate.
 
     Groups are the connected components of the graph that joins two compounds when they agree in a binding column:
-    the skeleton (every split but `random`), the scaffold (split `scaffold`) and each of `group_columns`. Missing and
-    empty values bind nothing, so each acyclic skeleton (empty scaffold) is a group of its own.
+    the skeleton (every split but `random`), the scaffold (split `scaffold`), the similarity cluster (split `cluster`)
+    and each of `group_columns`. Missing and empty values bind nothing, so each acyclic skeleton (empty scaffold) is a
+    group of its own.
 
     Parameters
     ----------
     molecules : DataFrame
-        One row per compound, indexed by compound_id, with `skeleton`, `scaffold` and the group columns.
+        One row per compound, indexed by compound_id, with `skeleton`, `scaffold`, with split `cluster` also `cluster`,
+        and the group columns.
     settings : PairAndSplitSettings
         `split` and `group_columns` are used.
 
@@ -102,23 +109,24 @@ def assign_folds(
     """Give every compound its role in every fold.
 
     The groups, shuffled by the seed and taken from the largest to the smallest, go to the test fold that has the
-    fewest compounds so far; every compound is in exactly one test fold. With split `column` the test folds are the
-    user's values, in sorted order. Whole groups of the others, about `validation_fraction` of them, validate.
+    fewest compounds so far; every compound is in exactly one test fold of every repeat. With split `column` the test
+    folds are the user's values, in sorted order. Whole groups of the others, about `validation_fraction` of them,
+    validate.
 
     Parameters
     ----------
     groups : Series
         Group of each compound, indexed by compound_id (`assign_groups`).
     settings : PairAndSplitSettings
-        `n_folds`, `validation_fraction`, `refit`, `seed`, `split` are used.
+        `n_folds`, `n_repeats`, `validation_fraction`, `refit`, `seed`, `split` are used.
     user_folds : Series, optional
         With split `column` only: the user's fold of each compound, same index.
 
     Returns
     -------
     DataFrame
-        Index compound_id; columns `fold_0` ... and, with `refit`, `fold_full` (no test compounds); values train,
-        validation and test.
+        Index compound_id; columns `fold_0` ..., of which the first `n_folds` are the first repeat and so on, and, with
+        `refit`, `fold_full` (no test compounds); values train, validation and test.
 
     Raises
     ------
@@ -130,25 +138,32 @@ def assign_folds(
     require_enough_groups(groups, settings)
     if (settings.split == "column") != (user_folds is not None):
         raise ConfigError("pair_and_split.split: the user's folds are needed with split: column, and only with it")
-    tested_in = _balanced_folds(groups, settings) if user_folds is None else _folds_of_user(user_folds, settings)
     folds = {}
-    for fold in range(settings.n_folds):
-        outside = groups[(tested_in != fold).to_numpy()]
-        folds[keys.fold_column(str(fold))] = _roles(groups, outside, settings, fold)
+    for repeat in range(settings.n_repeats):
+        tested_in = (
+            balanced_folds(groups, settings, repeat) if user_folds is None else _folds_of_user(user_folds, settings)
+        )
+        for place in range(settings.n_folds):
+            fold = repeat * settings.n_folds + place
+            outside = groups[(tested_in != place).to_numpy()]
+            folds[keys.fold_column(str(fold))] = _roles(groups, outside, settings, fold)
     if settings.refit:
-        folds[keys.fold_column(keys.FULL_FOLD)] = _roles(groups, groups, settings, settings.n_folds)
+        folds[keys.fold_column(keys.FULL_FOLD)] = _roles(groups, groups, settings, len(folds))
     return pd.DataFrame(folds, index=groups.index)
 
 
 def _shuffled_sizes(groups: pd.Series, *seed: int) -> pd.Series:
-    """Compounds per group, in an order that depends on the seed but not on the order of the rows."""
+    """Rows per group, in an order that depends on the seed but not on the order of the rows."""
     sizes = groups.value_counts().sort_index()
     return sizes.iloc[np.random.default_rng(seed).permutation(len(sizes))]
 
 
-def _balanced_folds(groups: pd.Series, settings: PairAndSplitSettings) -> pd.Series:
+def balanced_folds(groups: pd.Series, settings: PairAndSplitSettings, repeat: int = 0) -> pd.Series:
+    """Test fold 0 .. n_folds - 1 of every row, whole groups at a time, with about as many rows in each fold."""
+    # no other draw has a second seed of 0 and a third: validation has the number of its fold, counted from 1
+    seed = (settings.seed, 0, repeat) if repeat else (settings.seed,)
     # largest first: the last, small groups even out what the large ones left (longest-processing-time rule)
-    sizes = _shuffled_sizes(groups, settings.seed).sort_values(ascending=False, kind="stable")
+    sizes = _shuffled_sizes(groups, *seed).sort_values(ascending=False, kind="stable")
     filled = np.zeros(settings.n_folds, dtype=np.int64)
     fold_of_group: dict[str, int] = {}
     for group, size in zip(sizes.index, sizes.to_numpy(), strict=True):
@@ -184,14 +199,14 @@ def _roles(groups: pd.Series, outside: pd.Series, settings: PairAndSplitSettings
             f"fold {fold}: outside its test compounds there are {outside.nunique()} groups; training and validation "
             f"need one each\nOne group is too large: choose a finer pair_and_split.split or other group_columns."
         )
-    chosen = _validation_groups(outside, settings, fold)
+    chosen = validation_groups(outside, settings, fold)
     roles = pd.Series(keys.TEST, index=groups.index)
     roles[outside.index] = np.where(outside.isin(chosen), keys.VALIDATION, keys.TRAIN)
     return roles
 
 
-def _validation_groups(outside: pd.Series, settings: PairAndSplitSettings, fold: int) -> list[str]:
-    """Whole groups, each taken if it brings the number of compounds nearer to the wanted share.
+def validation_groups(outside: pd.Series, settings: PairAndSplitSettings, fold: int) -> list[str]:
+    """Whole groups, each taken if it brings the number of rows nearer to the wanted share.
 
     As that share is below one half, the last group never does: training always keeps one.
     """

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from dssl import keys
+from dssl.pairs.levels import SEPARATOR
 from dssl.report.content import Cell, Section, Table, text_of
 
 N_REASONS = 15
@@ -95,17 +96,18 @@ def _reasons_table(caption: str, lost: pd.DataFrame) -> Table:
 def _folds_table(folds: pd.DataFrame) -> Table:
     columns = [name for name in folds.columns if str(name).startswith(keys.fold_column(""))]
     roles = [keys.TRAIN, keys.VALIDATION, keys.TEST]
+    roles_of = {column: folds[column].astype(str).str.split(SEPARATOR) for column in columns}
     rows = [
         [
             Cell(str(column).removeprefix(keys.fold_column(""))),
-            *(Cell(text_of(int((folds[column] == role).sum()))) for role in roles),
+            *(Cell(text_of(int(roles_of[column].map(lambda held, role=role: role in held).sum()))) for role in roles),
         ]
         for column in columns
     ]
     caption = (
         "Compounds in each fold. Training compounds fit the model, validation compounds choose beta and lambda, test "
         "compounds are looked at once, for the figures below. Fold “full”, where present, has no test "
-        "compounds: it is the model for hand-over."
+        "compounds: it is the model for hand-over. Where wells are split, a compound is counted for each role of its wells."
     )
     return Table(caption, ["fold", *roles], rows)
 

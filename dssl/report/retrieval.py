@@ -8,6 +8,9 @@ from dssl.evaluation.ranks import MEAN_NORMALIZED_RANK, MRR
 from dssl.evaluation.statistics import ALL_FOLDS
 from dssl.report.content import Figure, Note, Part, Section, interval, number, p_text, records
 from dssl.report.figures import PALETTE, style, svg_uri
+from dssl.report.retrieval_neighbors import neighbor_parts, neighbor_sentences
+from dssl.report.retrieval_question import held_out_text
+from dssl.report.retrieval_strata import strata_parts
 from dssl.report.retrieval_tables import (
     COMPOUND,
     SIGNIFICANT,
@@ -18,13 +21,20 @@ from dssl.report.retrieval_tables import (
     level_table,
     main_table,
 )
+from dssl.settings.preparation import PairAndSplitSettings
 
 LEARNED = "dssl"
 OTHER_METHODS = "#5B6670"
 
 
-def retrieval_section(retrieval: pd.DataFrame, comparisons: pd.DataFrame) -> Section:
-    """Sentences, figure, main table, paired comparisons, and the other levels."""
+def retrieval_section(
+    retrieval: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    strata: pd.DataFrame,
+    enrichment: pd.DataFrame,
+    split: PairAndSplitSettings,
+) -> Section:
+    """Sentences, figure, main table, paired comparisons, strata, what neighbours share, and the other levels."""
     title = "Retrieval of held-out compounds"
     pooled = in_order(retrieval[retrieval["fold"].astype(str) == ALL_FOLDS])
     main = pooled[pooled["level"] == COMPOUND]
@@ -33,6 +43,7 @@ def retrieval_section(retrieval: pd.DataFrame, comparisons: pd.DataFrame) -> Sec
     parts: list[Part] = [figure(main), main_table(main)]
     if len(comparisons):
         parts.append(comparison_table(in_order(comparisons)))
+    parts += [*strata_parts(strata), *neighbor_parts(enrichment)]
     others = pooled[(pooled["level"] != COMPOUND) & pooled["metric"].isin([MRR, MEAN_NORMALIZED_RANK])]
     if len(others):
         parts.append(level_table(others))
@@ -49,7 +60,8 @@ def retrieval_section(retrieval: pd.DataFrame, comparisons: pd.DataFrame) -> Sec
         "from both, and learned baselines (infonce: the shared code without its bottleneck; joint_opt: "
         "both codes in one objective; focal: both with a clamped cosine between them; dmvae: an autoencoder)."
     )
-    return Section("retrieval", title, [intro, *sentences(main, comparisons)], parts)
+    paragraphs = [held_out_text(split), intro, *sentences(main, comparisons), *neighbor_sentences(enrichment)]
+    return Section("retrieval", title, paragraphs, parts)
 
 
 def sentences(main: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
@@ -70,9 +82,9 @@ def sentences(main: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
 
 
 def verdicts(compared: list[dict[str, Any]]) -> list[str]:
-    """Paired comparisons in words; a difference that is not significant is not called equality."""
-    clear = [row for row in compared if row["p_value"] < SIGNIFICANT]
-    unclear = [row for row in compared if not row["p_value"] < SIGNIFICANT]
+    """Paired comparisons in words, corrected for their number; a difference that is not significant is no equality."""
+    clear = [row for row in compared if row["p_holm"] < SIGNIFICANT]
+    unclear = [row for row in compared if not row["p_holm"] < SIGNIFICANT]
     found = [
         f"{row['method_a']} is significantly {'better' if row['difference'] > 0 else 'worse'} than {row['method_b']} "
         f"({_difference(row)})."
@@ -87,7 +99,9 @@ def verdicts(compared: list[dict[str, Any]]) -> list[str]:
 def _difference(row: dict[str, Any]) -> str:
     bounds = interval(row["ci_low"], row["ci_high"])
     return ", ".join(
-        part for part in (f"difference {number(row['difference'])} {bounds}", p_text(row["p_value"])) if part
+        part
+        for part in (f"difference {number(row['difference'])} {bounds}", f"corrected {p_text(row['p_holm'])}")
+        if part != "corrected "
     )
 
 

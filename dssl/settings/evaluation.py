@@ -1,6 +1,6 @@
 """Settings of evaluation and of what is handed over."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,18 @@ class EvaluateRetrievalSettings(Settings):
 
     library_of: Literal["batch", "plate"] = Field(
         "batch", description="the small library: held-out compounds of the query's own batch or plate"
+    )
+    neighbor_columns: list[str] | None = Field(
+        None,
+        description="kept molecule columns (mechanism, target; several values separated by |) that neighbours may "
+        "share; null: every kept text column",
+    )
+    n_neighbors: int = Field(5, ge=1, description="neighbours of each held-out compound, for what they share")
+    similarity_bins: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
+        [0.3, 0.4, 0.5, 0.7], description="bounds between bins of Tanimoto similarity to the nearest training molecule"
+    )
+    activity_table: str | None = Field(
+        None, description="table with the columns compound_id and active (true or false), for results by activity"
     )
     n_bootstrap: int = Field(2000, ge=100, description="bootstrap samples over compounds, for the 95 % intervals")
     n_permutations: int = Field(2000, ge=100, description="permutations of the pairing, for the p-values")

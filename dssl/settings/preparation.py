@@ -166,8 +166,18 @@ class AssembleProfilesSettings(Settings):
 class PairAndSplitSettings(Settings):
     """Which profile belongs to which molecule, and which compounds are held out."""
 
-    split: Literal["random", "skeleton", "scaffold", "column"] = Field(
-        "skeleton", description="what may not straddle two folds (random: the compound; column: the user's folds)"
+    split: Literal["random", "skeleton", "scaffold", "cluster", "column", "plate", "batch", "dose"] = Field(
+        "skeleton",
+        description="what may not straddle two folds (random: the compound; cluster: similar molecules; column: the "
+        "user's folds; plate, batch, dose: wells)",
+    )
+    cluster_distance: float = Field(
+        0.6, gt=0, lt=1, description="with split: cluster, Butina's cut-off, a Tanimoto distance (1 - similarity)"
+    )
+    known_compounds: Literal["left_out", "queried"] = Field(
+        "left_out",
+        description="with split: plate, batch or dose, of compounds on both sides only the held-out wells are used "
+        "(left_out: only unseen compounds are queried), or the others are trained on (queried: known compounds)",
     )
     fold_column: str | None = Field(
         None, description="with split: column, the kept column whose values are the folds, taken as they are"
@@ -188,6 +198,9 @@ class PairAndSplitSettings(Settings):
         [], description="columns that pooled wells must agree in beside compound and dose (plate, batch, a kept column)"
     )
     n_folds: int = Field(5, ge=2, description="test folds; with split: column, the number of distinct values")
+    n_repeats: int = Field(
+        1, ge=1, description="times that the folds are assigned anew; folds are numbered on over the repeats"
+    )
     validation_fraction: float = Field(
         0.15, gt=0, lt=0.5, description="share of the compounds outside the test fold that choose the model"
     )
@@ -200,6 +213,8 @@ class PairAndSplitSettings(Settings):
     def _column_is_named(self) -> "PairAndSplitSettings":
         if (self.split == "column") != (self.fold_column is not None):
             raise ValueError("fold_column belongs to split: column, and only to it")
+        if self.split == "column" and self.n_repeats > 1:
+            raise ValueError("n_repeats above 1 needs folds that are drawn; with split: column they are the user's")
         return self
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dssl import keys
 
 if TYPE_CHECKING:
+    from anndata import AnnData
     from mudata import MuData
 
     from dssl.training.data import TrainingData
@@ -32,26 +33,26 @@ def write_pairs(path: Path, mdata: "MuData", stamp: dict[str, str]) -> None:
     write(path, mdata)
 
 
-def inputs_mudata(mdata: "MuData", fold: str, phenotype: Floats, molecule: Floats) -> "MuData":
-    """Preprocessed inputs of a fold with the obs of the pairs and the role (obs["split"]) of every row."""
+def inputs_mudata(fold_pairs: "MuData", phenotype: Floats, molecule: Floats) -> "MuData":
+    """Preprocessed inputs of a fold with the obs of its pairs (`dssl.pairs.rows.of_fold`)."""
     from anndata import AnnData
 
-    from dssl.pairs.storage import as_mudata, storable
+    from dssl.pairs.storage import as_mudata
 
-    molecules = mdata[keys.MOLECULE].obs
-    roles = molecules[keys.fold_column(fold)].astype(str)
-    molecule_obs = without_folds(molecules).assign(**{keys.SPLIT: roles})
-    wells = mdata[keys.PHENOTYPE].obs
-    well_obs = wells.assign(**{keys.SPLIT: wells[keys.COMPOUND_ID].astype(str).map(roles)})
+    wells, molecules = fold_pairs[keys.PHENOTYPE].obs, fold_pairs[keys.MOLECULE].obs
     return as_mudata(
-        AnnData(phenotype, obs=storable(well_obs), var=numbered("component", phenotype.shape[1])),
-        AnnData(molecule, obs=storable(molecule_obs), var=numbered("input", molecule.shape[1])),
+        AnnData(phenotype, obs=wells.copy(), var=numbered("component", phenotype.shape[1])),
+        AnnData(molecule, obs=molecules.copy(), var=numbered("input", molecule.shape[1])),
     )
 
 
-def without_folds(molecules: pd.DataFrame) -> pd.DataFrame:
-    """The obs of molecules without their roles in the folds."""
-    return molecules[[column for column in molecules.columns if not column.startswith(keys.fold_column(""))]]
+def features_of(pairs: "MuData", inputs: "MuData") -> "AnnData":
+    """Molecular features in the rows of a fold's inputs, where a compound may occur once for each of its roles."""
+    from anndata import AnnData
+
+    obs, features = inputs[keys.MOLECULE].obs, pairs[keys.MOLECULE]
+    ids = obs.get(keys.ORIGINAL_ID, obs.index.to_series()).astype(str)
+    return AnnData(features.X[features.obs_names.get_indexer(pd.Index(ids))], obs=obs[[]].copy(), var=features.var)
 
 
 def numbered(name: str, n: int) -> pd.DataFrame:

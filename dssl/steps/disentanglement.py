@@ -27,6 +27,8 @@ IDENTIFIERS = {
     keys.SKELETON,
     keys.SCAFFOLD,
     keys.GROUP,
+    keys.CLUSTER,
+    keys.ORIGINAL_ID,
     keys.SPLIT,
     keys.IS_CONTROL,
     keys.N_WELLS,
@@ -152,10 +154,11 @@ def attribute_profiles(pairs: "MuData", compounds: "AnnData", fold: str, rng: np
     from dssl.evaluation.attribution import CHANCE, PARTS, R2, attribute_features
     from dssl.evaluation.linear_probe import N_OUTER
     from dssl.pairs.levels import pool
-    from dssl.pairs.rows import training_rows
+    from dssl.pairs.rows import of_fold, rows_of_role
 
-    wells, tested = pairs[keys.PHENOTYPE], held_out(compounds)
-    profiles, obs = pool(_tamed(wells.X, training_rows(pairs, fold).phenotype), wells.obs, "compound")
+    fold_pairs, tested = of_fold(pairs, fold), held_out(compounds)
+    wells = fold_pairs[keys.PHENOTYPE]
+    profiles, obs = pool(_tamed(wells.X, rows_of_role(fold_pairs, keys.TRAIN).phenotype), wells.obs, "compound")
     ids = tested.obs[keys.COMPOUND_ID].astype(str).to_numpy()
     if len(ids) < N_OUTER:
         logger.warning("attribution: %d compounds are held out, %d are needed; left empty", len(ids), N_OUTER)

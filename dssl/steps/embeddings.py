@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dssl import keys
 from dssl.settings.learning import EmbedSettings
-from dssl.steps.arrays import numbered, without_folds
+from dssl.steps.arrays import numbered
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -45,21 +45,21 @@ def load_models(paths: list[Path]) -> "Models":
 def prepare_levels(pairs: "MuData", state: "PreprocessingState", fold: str) -> dict[str, Level]:
     """Preprocess wells, treatments, compounds and molecules; profiles are pooled before they are encoded."""
     from dssl.pairs.levels import pool
+    from dssl.pairs.rows import of_fold
     from dssl.preprocessing.molecule import apply_molecule
     from dssl.preprocessing.phenotype import apply_phenotype
 
-    wells, molecules = pairs[keys.PHENOTYPE], pairs[keys.MOLECULE]
-    roles = molecules.obs[keys.fold_column(fold)].astype(str)
-    described = without_folds(molecules.obs)
+    fold_pairs = of_fold(pairs, fold)
+    wells, molecules = fold_pairs[keys.PHENOTYPE], fold_pairs[keys.MOLECULE]
+    described = molecules.obs
     profiles = apply_phenotype(state.phenotype, wells.X, list(wells.var_names), wells.obs)
     levels = {}
     for name, level in LEVELS.items():
         values, obs = pool(profiles, wells.obs, level)
         joined = obs.join(described.drop(columns=obs.columns, errors="ignore"), on=keys.COMPOUND_ID)
-        joined[keys.SPLIT] = joined[keys.COMPOUND_ID].astype(str).map(roles)
         levels[name] = Level(values, joined, "component", keys.PHENOTYPE)
     features = apply_molecule(state.molecule, molecules.X, list(molecules.var_names))
-    obs = described.assign(**{keys.COMPOUND_ID: described.index.astype(str), keys.SPLIT: roles})
+    obs = described.assign(**{keys.COMPOUND_ID: described.index.astype(str)})
     levels["molecules"] = Level(features, obs, "input", keys.MOLECULE)
     return levels
 

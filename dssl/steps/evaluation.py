@@ -10,8 +10,10 @@ from dssl.io import read_anndata, read_table, write_anndata, write_table
 from dssl.provenance import stamp
 from dssl.settings.baselines import TrainBaselineSettings
 from dssl.settings.evaluation import EvaluateDisentanglementSettings, EvaluateRetrievalSettings
-from dssl.steps.arrays import read_pairs
+from dssl.steps.arrays import features_of, read_pairs
 from dssl.steps.registry import Input, Inputs, OptionalInput, OptionalInputs, Output, step
+
+FOLD_TEXT = ["fold", keys.COMPOUND_ID, "query"]
 
 
 @step
@@ -22,8 +24,8 @@ def train_baseline(
     from dssl.preprocessing.state import load_state
     from dssl.steps.baselines import fit_fold
 
-    features = read_pairs(pairs)[keys.MOLECULE]
-    controls, tried = fit_fold(features, read_pairs(inputs), load_state(state), settings)
+    prepared = read_pairs(inputs)
+    controls, tried = fit_fold(features_of(read_pairs(pairs), prepared), prepared, load_state(state), settings)
     write_table(tuning, tried)
     write_anndata(molecules, controls, stamp("train_baseline", settings.model_dump(mode="json")))
 
@@ -32,6 +34,7 @@ def train_baseline(
 def evaluate_retrieval(
     *,
     settings: EvaluateRetrievalSettings,
+    pairs: Input,
     inputs: Input,
     wells: Input,
     treatments: Input,
@@ -39,24 +42,37 @@ def evaluate_retrieval(
     molecules: Input,
     baselines: Input,
     learned: OptionalInputs,
+    activity: OptionalInput,
     fold: str,
     queries: Output,
     permutations: Output,
+    neighbors: Output,
+    neighbor_permutations: Output,
+    described: Output,
+    doses: Output,
 ) -> None:
-    """Rank held-out compounds by the model, by every control and by every learned baseline, in both directions and both libraries."""
-    from dssl.steps.retrieval import score_fold
+    """Rank held-out compounds and look at their neighbours, by the model, by every control and by every learned baseline."""
+    from dssl.steps.neighbors import score_neighbors
+    from dssl.steps.retrieval import neighbor_sides, score_fold
+    from dssl.steps.strata import describe_compounds, original_ids, treatment_doses
 
-    embeddings = {"well": wells, "treatment": treatments, "compound": compounds}
-    scored, null = score_fold(
-        {level: read_anndata(path) for level, path in embeddings.items()},
-        read_anndata(molecules),
-        read_anndata(baselines),
-        [read_table(path, text_columns=["id"]) for path in learned or []],
-        fold,
-        settings,
-    )
+    paths = {"well": wells, "treatment": treatments, "compound": compounds}
+    embeddings = {level: read_anndata(path) for level, path in paths.items()}
+    embedded = read_anndata(molecules)
+    others = read_anndata(baselines), [read_table(path, text_columns=["id"]) for path in learned or []]
+    scored, null = score_fold(embeddings, embedded, *others, fold, settings)
     write_table(queries, scored)
     write_table(permutations, null)
+    sides, ids = neighbor_sides(embeddings["compound"], embedded, *others, fold)
+    obs = embedded.obs.loc[ids]
+    rates, dealt = score_neighbors(sides, obs, original_ids(obs, obs.index), fold, settings)
+    write_table(neighbors, rates)
+    write_table(neighbor_permutations, dealt)
+    prepared = read_pairs(inputs)
+    known = None if activity is None else read_table(activity, text_columns=[keys.COMPOUND_ID])
+    features = features_of(read_pairs(pairs), prepared)
+    write_table(described, describe_compounds(features, prepared, embeddings["compound"], fold, known))
+    write_table(doses, treatment_doses(embeddings["treatment"], fold))
 
 
 @step
@@ -106,6 +122,10 @@ def summarize_folds(
     settings: EvaluateRetrievalSettings,
     queries: Inputs,
     permutations: Inputs,
+    neighbors: Inputs,
+    neighbor_permutations: Inputs,
+    described: Inputs,
+    doses: Inputs,
     probes: Inputs,
     dependence: Inputs,
     information: Inputs,
@@ -113,6 +133,8 @@ def summarize_folds(
     leakage: Inputs,
     retrieval: Output,
     comparisons: Output,
+    enrichment: Output,
+    strata: Output,
     all_probes: Output,
     all_dependence: Output,
     all_information: Output,
@@ -121,16 +143,22 @@ def summarize_folds(
     attribution_groups: Output,
     all_leakage: Output,
 ) -> None:
-    """Bring the folds together: retrieval with intervals and p-values, paired tests, and what each code knows."""
+    """Bring the folds together: retrieval, paired tests, neighbours, strata, and what each code knows."""
     from dssl.evaluation.attribution import summarize_attribution
+    from dssl.evaluation.enrichment import summarize_neighbors
     from dssl.evaluation.information import information_curve as curve
     from dssl.evaluation.statistics import summarize
+    from dssl.evaluation.strata import summarize_strata
     from dssl.steps.retrieval import compare_methods
 
     rng = np.random.default_rng(settings.seed)
     scored, null = _all_folds(queries), _all_folds(permutations)
     write_table(retrieval, summarize(scored, null, settings.n_bootstrap, rng))
     write_table(comparisons, compare_methods(scored, settings, rng))
+    near = _all_folds(neighbors), _all_folds(neighbor_permutations)
+    write_table(enrichment, summarize_neighbors(*near, settings.n_bootstrap, rng))
+    tested = _all_folds(described), _all_folds(doses)
+    write_table(strata, summarize_strata(scored, *tested, settings.similarity_bins, settings.n_bootstrap, rng))
     write_table(all_probes, _all_folds(probes))
     write_table(all_dependence, _all_folds(dependence))
     bounds, parts = _all_folds(information), _all_folds(attribution)
@@ -142,4 +170,4 @@ def summarize_folds(
 
 
 def _all_folds(paths: list[Path]) -> pd.DataFrame:
-    return pd.concat([read_table(path, text_columns=["fold"]) for path in paths], ignore_index=True)
+    return pd.concat([read_table(path, text_columns=FOLD_TEXT) for path in paths], ignore_index=True)

@@ -40,6 +40,8 @@ def report(
     specific_histories: Inputs,
     retrieval: Input,
     comparisons: Input,
+    strata: Input,
+    enrichment: Input,
     probes: Input,
     dependence: Input,
     information: Input,
@@ -72,7 +74,7 @@ def report(
         plates_section(quality, read_anndata(profiles)),
         preprocessing_section(_table(comparison), _table(activity)),
         learning_section(selections, _runs(selections, shared_histories, specific_histories)),
-        retrieval_section(scores, _table(comparisons)),
+        retrieval_section(scores, _table(comparisons), _table(strata), _table(enrichment), screen.pair_and_split),
         maps_section(
             read_anndata(map_compounds),
             read_anndata(map_molecules),

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from dssl import keys
 from dssl.errors import PairingError, first_few
 from dssl.settings.evaluation import EvaluateRetrievalSettings
+from dssl.steps.neighbors import Sides
+from dssl.steps.strata import original_ids
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 MODEL, TRAINED, CLOSED_FORM, ONE_MODEL = "dssl", "dssl_trained", "dssl_closed_form", "dssl_one_model"
+SPECIFIC, PROFILES, STRUCTURES, RANDOM = "dssl_specific", "profiles", "structures", "random"
 COMPARED_METRICS = ("mrr", "mean_normalized_rank")
 
 
@@ -35,7 +38,8 @@ def score_fold(
     Returns
     -------
     queries, null : DataFrame
-        As `dssl.evaluation.retrieval.evaluate_embedding` gives them, for all methods and levels.
+        As `dssl.evaluation.retrieval.evaluate_embedding` gives them, for all methods and levels; compound_id is that
+        of the screen, also where a compound occurs once for each of its roles.
 
     Raises
     ------
@@ -47,16 +51,13 @@ def score_fold(
     from dssl.pairs.levels import origins
 
     pairings = Pairings(settings.n_permutations, np.random.default_rng(settings.seed))
-    tested = (molecules.obs[keys.SPLIT].astype(str) == keys.TEST).to_numpy()
-    ids = list(molecules.obs_names[tested])
-    if not ids:
-        raise PairingError(f"fold {fold}: no test compounds; only folds with a test set can be evaluated")
+    ids = tested_ids(molecules, fold)
     queries, nulls = [], []
     for level, adata in phenotypes.items():
-        rows = (adata.obs[keys.SPLIT].astype(str) == keys.TEST).to_numpy()
+        rows = tested_rows(adata)
         obs = adata.obs.loc[rows, [keys.COMPOUND_ID]].astype(str)
         obs[settings.library_of] = pd.Series(origins(adata.obs.loc[rows, settings.library_of]), index=obs.index)
-        vectors = (*_vectors(adata[rows], molecules[tested], baselines[ids]), *_learned(learned, level, obs.index, ids))
+        vectors = (*_vectors(adata[rows], molecules[ids], baselines[ids]), *_learned(learned, level, obs.index, ids))
         for method, phenotype, molecule in vectors:
             scores = evaluate_embedding(
                 phenotype,
@@ -71,7 +72,50 @@ def score_fold(
             )
             queries.append(scores.queries)
             nulls.append(scores.null)
-    return pd.concat(queries, ignore_index=True), pd.concat(nulls, ignore_index=True)
+    scored = pd.concat(queries, ignore_index=True)
+    names = pd.Series(original_ids(molecules.obs, pd.Index(ids)), index=ids)
+    scored[keys.COMPOUND_ID] = scored[keys.COMPOUND_ID].map(names)
+    return scored, pd.concat(nulls, ignore_index=True)
+
+
+def tested_rows(adata: "AnnData") -> NDArray[np.bool_]:
+    """Which rows are tested."""
+    return np.asarray(adata.obs[keys.SPLIT].astype(str) == keys.TEST, dtype=bool)
+
+
+def tested_ids(molecules: "AnnData", fold: str) -> list[str]:
+    """Names of the tested molecules.
+
+    Raises
+    ------
+    PairingError
+        If there are none.
+    """
+    ids = list(molecules.obs_names[tested_rows(molecules)])
+    if not ids:
+        raise PairingError(f"fold {fold}: no test compounds; only folds with a test set can be evaluated")
+    return ids
+
+
+def neighbor_sides(
+    compounds: "AnnData", molecules: "AnnData", baselines: "AnnData", learned: Sequence[pd.DataFrame], fold: str
+) -> tuple[dict[str, Sides], list[str]]:
+    """Vectors of the tested compounds by every method, rows in the order of the names that are given too.
+
+    Beside the methods of `score_fold`: "dssl_specific" (the model's specific codes), and what goes into all of them,
+    "profiles" and "structures" (preprocessed). The random control has no phenotypes of its own.
+    """
+    ids = tested_ids(molecules, fold)
+    tested = compounds[pd.Index(compounds.obs[keys.COMPOUND_ID].astype(str)).get_indexer(pd.Index(ids))]
+    molecule = molecules[ids]
+    found = {MODEL: Sides(tested.obsm[keys.X_SHARED], molecule.obsm[keys.X_SHARED])}
+    found[SPECIFIC] = Sides(tested.obsm[keys.X_SPECIFIC], molecule.obsm[keys.X_SPECIFIC], comparable=False)
+    found[PROFILES], found[STRUCTURES] = Sides(tested.X, None), Sides(None, molecule.X)
+    vectors = (*_vectors(tested, molecule, baselines[ids]), *_learned(learned, "compound", tested.obs_names, ids))
+    for method, one, other in vectors:
+        if method not in (MODEL, TRAINED, CLOSED_FORM, ONE_MODEL):
+            found[method] = Sides(None if method == RANDOM else one, other)
+    return found, ids
 
 
 def _vectors(
@@ -135,17 +179,29 @@ def codes_of(table: pd.DataFrame, level: str, names: Sequence[str]) -> NDArray[n
 def compare_methods(
     queries: pd.DataFrame, settings: EvaluateRetrievalSettings, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Paired tests of the model against every other method, at compound level over all folds."""
-    from dssl.evaluation.statistics import paired_test
+    """Paired tests of the model against every other method, at every level, over all folds.
 
-    compared = queries[queries["level"] == "compound"]
+    Returns
+    -------
+    DataFrame
+        method_a, method_b, direction, library, level, metric, the fields of `PairedTest`, and p_holm: the p-value
+        corrected (Holm) for the comparisons with all other methods in the same direction, library, level and metric.
+    """
+    from dssl.evaluation.statistics import holm, paired_test
+
     rows = []
-    for (direction, library), group in compared.groupby(["direction", "library"], observed=True, sort=True):
-        model = group[group["method"] == MODEL]
-        for method in sorted(set(group["method"].astype(str)) - {MODEL}):
-            other = group[group["method"] == method]
-            for metric in COMPARED_METRICS:
-                test = paired_test(model, other, metric, rng, settings.n_bootstrap, settings.n_permutations)
-                names = {"method_a": MODEL, "method_b": method, "direction": direction, "library": library}
-                rows.append({**names, "level": "compound", "metric": metric, **test._asdict()})
+    for (level, direction, library), group in queries.groupby(["level", "direction", "library"], observed=True):
+        methods = dict(iter(group.groupby(group["method"].astype(str), sort=True)))
+        model = methods.pop(MODEL)
+        for metric in COMPARED_METRICS:
+            tests = {
+                method: paired_test(model, other, metric, rng, settings.n_bootstrap, settings.n_permutations)
+                for method, other in methods.items()
+            }
+            corrected = holm(np.array([test.p_value for test in tests.values()]))
+            setting = {"direction": direction, "library": library, "level": level, "metric": metric}
+            rows += [
+                {"method_a": MODEL, "method_b": method, **setting, **test._asdict(), "p_holm": p_holm}
+                for (method, test), p_holm in zip(tests.items(), corrected, strict=True)
+            ]
     return pd.DataFrame(rows)

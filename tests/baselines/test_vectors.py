@@ -13,7 +13,8 @@ from dssl.baselines.vectors import (
     standardized_log_counts,
 )
 from dssl.errors import TableError
-from dssl.evaluation.retrieval import rounded_cosines, unit_rows
+from dssl.evaluation.ranking import rounded_cosines
+from dssl.evaluation.retrieval import unit_rows
 
 COUNTS = [0.0, 2.0, 20.0, 200.0, np.nan]
 

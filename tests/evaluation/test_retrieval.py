@@ -8,7 +8,7 @@ from dssl.errors import PairingError
 from dssl.evaluation.candidates import candidate_counts, target_counts
 from dssl.evaluation.libraries import LIBRARIES, Pairings
 from dssl.evaluation.ranks import METRICS, chance, expected_metrics, tie_counts
-from dssl.evaluation.retrieval import DIRECTIONS, evaluate_embedding, retrieval_metrics, score_queries
+from dssl.evaluation.retrieval import DIRECTIONS, evaluate_embedding, query_table, retrieval_metrics
 
 
 def screen(rng, n_compounds=12, wells=(1, 4), d=6):
@@ -170,6 +170,21 @@ def test_null_equals_scoring_relabelled_molecules():
     np.testing.assert_allclose(null.loc[(DIRECTIONS[0], 1)], relabelled, atol=1e-12)
 
 
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_few_permutations_of_a_large_library_are_scored_like_many(library):
+    phenotype, obs, molecule, ids = screen(np.random.default_rng(10))
+    obs["batch"] = obs["compound_id"].map(dict(zip(ids, "pq" * 6, strict=True)))  # libraries that do not overlap
+    block = np.arange(12) % 2
+    orders = Pairings(30, np.random.default_rng(0)).of(12, block[:, None] == block)
+    many, few = (
+        evaluate(phenotype, obs, molecule, ids, pairings=Fixed(drawn), libraries=[library]).null.set_index(
+            ["direction", "permutation"]
+        )
+        for drawn in (orders, orders[:5])
+    )
+    pd.testing.assert_frame_equal(few[list(METRICS)], many.loc[few.index, list(METRICS)])
+
+
 def test_scores_do_not_depend_on_scale_or_on_the_order_of_rows():
     rng = np.random.default_rng(5)
     phenotype, obs, molecule, ids = screen(rng)
@@ -205,8 +220,10 @@ def test_a_perfect_embedding_and_batches_of_pooled_rows():
     assert (alone["mean_normalized_rank"] == 0.5).all()
 
 
-def test_score_queries_takes_a_plain_matrix():
-    found = score_queries(np.array([[0.1, 0.3, 0.2]]), ["b"], ["a", "b", "b"], level="compound")
+def test_a_table_of_queries_holds_counts_scores_and_chance():
+    hits = np.array([[False, True, True]])
+    counts = tie_counts(np.array([[0.1, 0.3, 0.2]]), hits)
+    found = query_table(counts, np.array(["b"]), np.array(["b"]), level="compound")
     assert found.loc[0, ["query", "compound_id", "level"]].tolist() == ["b", "b", "compound"]
     assert found.loc[0, ["library_size", "n_hits", "mrr"]].tolist() == [2, 2, 1.0]
     assert found["chance_top_1"][0] == pytest.approx(2 / 3)

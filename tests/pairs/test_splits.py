@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from dssl.errors import ConfigError, PairingError
+from dssl.errors import ConfigError, LeakageError, PairingError
 from dssl.pairs.leakage import check_no_leakage
 from dssl.pairs.splits import assign_folds, assign_groups
 from dssl.settings.preparation import PairAndSplitSettings
@@ -111,6 +111,38 @@ def test_validation_share_and_seed():
     assert (first["fold_0"] != second["fold_0"]).mean() > 0.2
     pd.testing.assert_frame_equal(first, assign_folds(groups, PairAndSplitSettings(seed=0)))
     assert "fold_full" not in assign_folds(groups, PairAndSplitSettings(refit=False))
+
+
+def test_repeats_are_further_assignments_of_the_same_kind(molecules):
+    settings = PairAndSplitSettings(n_folds=3, n_repeats=3)
+    groups = assign_groups(molecules, settings)
+    folds = assign_folds(groups, settings)
+    assert list(folds) == [*(f"fold_{fold}" for fold in range(9)), "fold_full"]
+    first = assign_folds(groups, settings.model_copy(update={"n_repeats": 1}))
+    pd.testing.assert_frame_equal(folds[["fold_0", "fold_1", "fold_2"]], first[["fold_0", "fold_1", "fold_2"]])
+    partitions = [
+        {frozenset(folds.index[folds[f"fold_{3 * repeat + place}"] == "test"]) for place in range(3)}
+        for repeat in range(3)
+    ]
+    assert partitions[0] != partitions[1] != partitions[2] != partitions[0]
+    assert all(frozenset.union(*partition) == frozenset(molecules.index) for partition in partitions)
+    check_no_leakage(folds, molecules, settings)
+    folds["fold_4"] = folds["fold_3"]
+    with pytest.raises(LeakageError, match="exactly one test fold of repeat 1; "):
+        check_no_leakage(folds, molecules, settings)
+    with pytest.raises(ValueError, match="with split: column they are the user's"):
+        PairAndSplitSettings(split="column", fold_column="f", n_repeats=2)
+
+
+def test_clusters_bind_beside_skeletons(molecules):
+    settings = PairAndSplitSettings(split="cluster", n_folds=2)
+    clustered = molecules.assign(cluster=[f"cluster_{number // 3}" for number in range(24)])
+    groups = assign_groups(clustered, settings)
+    assert partition(groups) == components(clustered, ["skeleton", "cluster"])
+    check_no_leakage(assign_folds(groups, settings), clustered, settings)
+    random = assign_folds(assign_groups(molecules, PairAndSplitSettings(n_folds=2)), PairAndSplitSettings(n_folds=2))
+    with pytest.raises(LeakageError, match="values of cluster are on both sides"):
+        check_no_leakage(random, clustered, settings)
 
 
 def test_too_few_groups():

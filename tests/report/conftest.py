@@ -101,6 +101,7 @@ def comparison_rows(difference: float, p_value: float) -> pd.DataFrame:
             difference + 0.04,
             p_value,
             44,
+            p_value,
         )
         for method, direction, library, metric in product(
             METHODS[1:],
@@ -110,7 +111,54 @@ def comparison_rows(difference: float, p_value: float) -> pd.DataFrame:
         )
     ]
     columns = ["method_a", "method_b", "direction", "library", "level", "metric", "difference", "ci_low", "ci_high"]
-    return pd.DataFrame(rows, columns=[*columns, "p_value", "n_compounds"])
+    return pd.DataFrame(rows, columns=[*columns, "p_value", "n_compounds", "p_holm"])
+
+
+def strata_table() -> pd.DataFrame:
+    strata = {
+        "nearest_training_similarity": ("0 to 0.3", "0.3 to 1"),
+        "profile_length": ("lowest third", "highest third"),
+    }
+    rows = [
+        (
+            by,
+            name,
+            "compound",
+            direction,
+            library,
+            method,
+            metric,
+            value,
+            value - 0.1,
+            value + 0.2,
+            0.05,
+            20 + place,
+            22,
+            40.0,
+        )
+        for by, names in strata.items()
+        for (place, name), direction, library, (value, method), metric in product(
+            enumerate(names),
+            ("phenotype_to_molecule", "molecule_to_phenotype"),
+            ("whole", "batch"),
+            zip((0.4, 0.3, 0.35, 0.06), METHODS, strict=True),
+            ("mrr", "mean_normalized_rank"),
+        )
+    ]
+    columns = ["by", "stratum", "level", "direction", "library", "method", "metric", "value", "ci_low", "ci_high"]
+    return pd.DataFrame(rows, columns=[*columns, "chance", "n_compounds", "n_queries", "library_size"])
+
+
+def enrichment_table() -> pd.DataFrame:
+    rows = [
+        (space, column, method, 0.3, 0.1, 3.0, 2.0, 4.0, 4.2, 2.5, 6.0, 0.001, 44, 5, 0.004)
+        for space, column, method in product(
+            ("phenotype", "molecule", "phenotype_to_molecule"), ("mechanism",), ("dssl", "dssl_specific", "profiles")
+        )
+    ]
+    columns = ["space", "column", "method", "sharing", "expected", "fold_enrichment", "fold_enrichment_low"]
+    columns += ["fold_enrichment_high", "odds_ratio", "odds_ratio_low", "odds_ratio_high", "p_value", "n_compounds"]
+    return pd.DataFrame(rows, columns=[*columns, "n_neighbors", "p_holm"])
 
 
 def probe_rows(folds: list[str]) -> pd.DataFrame:
@@ -330,6 +378,8 @@ def make_up(
         **write_training(writer, list(folds)),
         "retrieval": writer.table("retrieval.tsv", retrieval_table()),
         "comparisons": writer.table("comparisons.tsv", comparison_rows(0.0123, 0.21)),
+        "strata": writer.table("strata.tsv", strata_table()),
+        "enrichment": writer.table("enrichment.tsv", enrichment_table()),
         "probes": writer.table("probes.tsv", probe_rows(test_folds)),
         "dependence": writer.table("dependence.tsv", dependence_rows(test_folds)),
         "information": writer.table("information_curve.tsv", information_rows()),

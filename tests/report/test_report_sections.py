@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dssl.phenotypes.position import well_position
 from dssl.report.attribution import attribution_parts
-from dssl.report.content import interval, number, p_text, text_of
+from dssl.report.content import Section, interval, number, p_text, text_of
 from dssl.report.examples import examples_section, expected_ranks, spread_over
 from dssl.report.funnel import reason_kinds
 from dssl.report.information import information_figure, information_table
@@ -20,6 +20,7 @@ from dssl.report.maps import maps_section
 from dssl.report.plates import plate_maps, plates_section
 from dssl.report.retrieval import retrieval_section, sentences
 from dssl.report.retrieval_tables import best_methods, main_table
+from dssl.settings.preparation import PairAndSplitSettings
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,11 @@ def test_more_plates_than_fit_are_mentioned(made: ModuleType) -> None:
     assert figure.caption.startswith("The first 12 of 14 plates.")
 
 
+def section_of(made: ModuleType, retrieval: pd.DataFrame, comparisons: pd.DataFrame) -> Section:
+    strata, enrichment = made.strata_table(), made.enrichment_table()
+    return retrieval_section(retrieval, comparisons, strata, enrichment, PairAndSplitSettings())
+
+
 def main_rows(made: ModuleType, **changes: float) -> pd.DataFrame:
     table = made.retrieval_table()
     main = table[(table["fold"] == "all") & (table["level"] == "compound")].copy()
@@ -139,7 +145,7 @@ def test_the_main_table_has_chance_in_every_block(made: ModuleType) -> None:
 
 
 def test_no_retrieval_is_said(made: ModuleType) -> None:
-    section = retrieval_section(made.retrieval_table().iloc[:0], made.comparison_rows(0, 1).iloc[:0])
+    section = section_of(made, made.retrieval_table().iloc[:0], made.comparison_rows(0, 1).iloc[:0])
     assert [part.kind for part in section.parts] == ["note"]
 
 
@@ -245,7 +251,7 @@ def test_maps_take_columns_of_molecules_and_survive_missing_values(made: ModuleT
 
 def test_tables_begin_with_the_phenotype_and_the_whole_library(made: ModuleType) -> None:
     shuffled = made.retrieval_table().sort_values(["library", "direction"])
-    table = retrieval_section(shuffled, made.comparison_rows(0.1, 0.2)).parts[1]
+    table = section_of(made, shuffled, made.comparison_rows(0.1, 0.2)).parts[1]
     headings = [row[0].text for row in table.rows if len(row) == 1]
     arrow = "\N{RIGHTWARDS ARROW}"
     assert headings == [

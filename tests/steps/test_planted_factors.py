@@ -65,6 +65,7 @@ def probes(tmp_path_factory: pytest.TempPathFactory) -> pd.Series:
         aliases=at / "aliases.tsv",
         pairs=at / "pairs.h5mu",
         folds=at / "folds.tsv",
+        well_folds=at / "well_folds.tsv",
         excluded_wells=at / "excluded_wells.tsv",
         excluded_compounds=at / "excluded_compounds.tsv",
     )

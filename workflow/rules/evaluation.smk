@@ -3,6 +3,7 @@
 
 rule evaluate_retrieval:
     input:
+        pairs=rules.pair_and_split.output.pairs,
         inputs=rules.fit_preprocessing.output.inputs,
         wells=rules.embed.output.wells,
         treatments=rules.embed.output.treatments,
@@ -14,9 +15,14 @@ rule evaluate_retrieval:
             method=LEARNED,
             allow_missing=True,
         ),
+        activity=[ACTIVITY] if ACTIVITY else [],
     output:
         queries=f"{OUT}/evaluate_retrieval/fold~{{fold}}/queries.parquet",
         permutations=f"{OUT}/evaluate_retrieval/fold~{{fold}}/permutations.parquet",
+        neighbors=f"{OUT}/evaluate_retrieval/fold~{{fold}}/neighbors.parquet",
+        neighbor_permutations=f"{OUT}/evaluate_retrieval/fold~{{fold}}/neighbor_permutations.parquet",
+        described=f"{OUT}/evaluate_retrieval/fold~{{fold}}/compounds.tsv",
+        doses=f"{OUT}/evaluate_retrieval/fold~{{fold}}/doses.tsv",
         provenance=f"{OUT}/evaluate_retrieval/fold~{{fold}}/provenance.json",
     log:
         f"logs/{SCREEN.screen}/evaluate_retrieval/fold~{{fold}}.log",
@@ -30,12 +36,16 @@ rule evaluate_retrieval:
     params:
         settings=section("evaluate_retrieval"),
         learned=lambda wildcards, input: option("--learned", input.learned),
+        activity=option("--activity", ACTIVITY),
         version=VERSION,
     shell:
-        "dssl evaluate_retrieval --settings {params.settings:q} --inputs {input.inputs} "
+        "dssl evaluate_retrieval --settings {params.settings:q} --pairs {input.pairs} --inputs {input.inputs} "
         "--wells {input.wells} --treatments {input.treatments} --compounds {input.compounds} "
         "--molecules {input.molecules} --baselines {input.baselines} {params.learned} "
-        "--fold {wildcards.fold} --queries {output.queries} --permutations {output.permutations} "
+        "{params.activity} --fold {wildcards.fold} --queries {output.queries} "
+        "--permutations {output.permutations} --neighbors {output.neighbors} "
+        "--neighbor-permutations {output.neighbor_permutations} --described {output.described} "
+        "--doses {output.doses} "
         "--provenance {output.provenance} 2> {log}"
 
 
@@ -83,6 +93,12 @@ rule summarize_folds:
         permutations=expand(
             rules.evaluate_retrieval.output.permutations, fold=TEST_FOLDS
         ),
+        neighbors=expand(rules.evaluate_retrieval.output.neighbors, fold=TEST_FOLDS),
+        neighbor_permutations=expand(
+            rules.evaluate_retrieval.output.neighbor_permutations, fold=TEST_FOLDS
+        ),
+        described=expand(rules.evaluate_retrieval.output.described, fold=TEST_FOLDS),
+        doses=expand(rules.evaluate_retrieval.output.doses, fold=TEST_FOLDS),
         probes=expand(rules.evaluate_disentanglement.output.probes, fold=TEST_FOLDS),
         dependence=expand(
             rules.evaluate_disentanglement.output.dependence, fold=TEST_FOLDS
@@ -97,6 +113,8 @@ rule summarize_folds:
     output:
         retrieval=f"{OUT}/summarize_folds/retrieval.tsv",
         comparisons=f"{OUT}/summarize_folds/comparisons.tsv",
+        enrichment=f"{OUT}/summarize_folds/enrichment.tsv",
+        strata=f"{OUT}/summarize_folds/strata.tsv",
         all_probes=f"{OUT}/summarize_folds/probes.tsv",
         all_dependence=f"{OUT}/summarize_folds/dependence.tsv",
         all_information=f"{OUT}/summarize_folds/information.tsv",
@@ -119,10 +137,13 @@ rule summarize_folds:
         version=VERSION,
     shell:
         "dssl summarize_folds --settings {params.settings:q} --queries {input.queries} "
-        "--permutations {input.permutations} --probes {input.probes} "
+        "--permutations {input.permutations} --neighbors {input.neighbors} "
+        "--neighbor-permutations {input.neighbor_permutations} --described {input.described} "
+        "--doses {input.doses} --probes {input.probes} "
         "--dependence {input.dependence} --information {input.information} "
         "--attribution {input.attribution} --leakage {input.leakage} "
         "--retrieval {output.retrieval} --comparisons {output.comparisons} "
+        "--enrichment {output.enrichment} --strata {output.strata} "
         "--all-probes {output.all_probes} --all-dependence {output.all_dependence} "
         "--all-information {output.all_information} --information-curve {output.information_curve} "
         "--all-attribution {output.all_attribution} --attribution-groups {output.attribution_groups} "

@@ -9,6 +9,7 @@ rule pair_and_split:
     output:
         pairs=f"{OUT}/pair_and_split/pairs.h5mu",
         folds=f"{OUT}/pair_and_split/folds.tsv",
+        well_folds=f"{OUT}/pair_and_split/well_folds.tsv.gz",
         excluded_wells=f"{OUT}/pair_and_split/excluded_wells.tsv",
         excluded_compounds=f"{OUT}/pair_and_split/excluded_compounds.tsv",
         provenance=f"{OUT}/pair_and_split/provenance.json",
@@ -27,7 +28,8 @@ rule pair_and_split:
     shell:
         "dssl pair_and_split --settings {params.settings:q} --profiles {input.profiles} "
         "--features {input.features} --aliases {input.aliases} --pairs {output.pairs} "
-        "--folds {output.folds} --excluded-wells {output.excluded_wells} "
+        "--folds {output.folds} --well-folds {output.well_folds} "
+        "--excluded-wells {output.excluded_wells} "
         "--excluded-compounds {output.excluded_compounds} --provenance {output.provenance} 2> {log}"
 
 

@@ -29,6 +29,8 @@ rule report:
         ),
         retrieval=rules.summarize_folds.output.retrieval,
         comparisons=rules.summarize_folds.output.comparisons,
+        strata=rules.summarize_folds.output.strata,
+        enrichment=rules.summarize_folds.output.enrichment,
         probes=rules.summarize_folds.output.all_probes,
         dependence=rules.summarize_folds.output.all_dependence,
         information=rules.summarize_folds.output.information_curve,
@@ -67,7 +69,8 @@ rule report:
         "--excluded-wells {input.excluded_wells} --excluded-compounds {input.excluded_compounds} "
         "--candidates {input.candidates} --selected {input.selected} "
         "--shared-histories {input.shared_histories} --specific-histories {input.specific_histories} "
-        "--retrieval {input.retrieval} --comparisons {input.comparisons} --probes {input.probes} "
+        "--retrieval {input.retrieval} --comparisons {input.comparisons} --strata {input.strata} "
+        "--enrichment {input.enrichment} --probes {input.probes} "
         "--dependence {input.dependence} --information {input.information} "
         "--attribution {input.attribution} --leakage {input.leakage} "
         "--map-compounds {input.map_compounds} "
