@@ -36,13 +36,14 @@ def check_screen(screen: ScreenSettings) -> Checked:
     molecules = _check_molecules(screen, result)
     wells = []
     listed = locate(screen, screen.plates.plate_list) if screen.plates.plate_list else None
+    metadata = [_available(screen, locate(screen, each.table)) for each in screen.plates.metadata]
     for path in _tables(screen, result).values():
         source = _available(screen, path)
-        if source is None:
+        if source is None or None in metadata:
             result.notes.append(f"{path}: not there yet; {_maker(screen)} will make it, its columns were not looked at")
             continue
         try:
-            wells.append(read_well_columns(source, screen.plates, listed))
+            wells.append(read_well_columns(source, screen.plates, listed, [each for each in metadata if each]))
         except DsslError as error:
             result.errors.append(str(error))
     if wells:

@@ -142,7 +142,10 @@ BROKEN: dict[str, tuple[Callable[[Lab], None], list[str]]] = {
     "text dose": (set_cells("dose", "10 uM"), ["P2.csv", "'dose'", "10 uM", "plates.columns.dose_unit"]),
     "negative dose": (set_cells("dose", -1), ["P2.csv", "'dose' is negative", "-1 in row 13", "plates.columns.dose"]),
     "cell count": (set_cells("cells", "many"), ["P2.csv", "'cells'", "many", "plates.columns.cell_count: null"]),
-    "well twice": (set_cells("well", "A15"), ["P2.csv: 1 wells occur more than once: P2:A15", "plates.columns.well"]),
+    "well twice": (
+        set_cells("well", "A15"),
+        ["P2.csv: 1 wells occur more than once: P2:A15", "plates.columns.plate and .well", "plates.aggregate"],
+    ),
     "empty plate": (
         set_cells("plate", None),
         ["P2.csv: column 'plate' (plates.columns.plate) is empty in 2 of 16 rows"],
@@ -239,7 +242,11 @@ def test_a_simulated_screen_is_planned_before_its_tables_exist(lab: Lab) -> None
     [
         ("plates.columns.dosis", "dose", r"plates\.columns\.dosis: unknown key"),
         ("plates.control", None, r"plates\.control is missing; .* normalize_plate\.method: none"),
-        ("plates.columns.dose_unit", "mg", r"plates\.columns\.dose_unit: Input should be 'M', 'mM'.*found 'mg'"),
+        (
+            "plates.columns.dose_unit",
+            "mg",
+            r"plates\.columns\.dose_unit: unknown unit; write one of M, mM, uM.*found 'mg'",
+        ),
         ("molecules.table", None, r"name the input: molecules\.table"),
         ("pair_and_split.split", "column", r"pair_and_split: fold_column belongs to split: column"),
         ("plates.plate_list", "list.csv", r"plates: give tables or plate_list, not both"),

@@ -175,7 +175,14 @@ def test_the_same_anndata_gives_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "stem"),
-    [("P1.csv.gz", "P1"), ("a/b/P1.2.tsv", "P1.2"), ("P1.parquet", "P1"), ("P1.h5", "P1.h5"), ("x.txt.gz", "x")],
+    [
+        ("P1.csv.gz", "P1"),
+        ("a/b/P1.2.tsv", "P1.2"),
+        ("P1.parquet", "P1"),
+        ("P1.h5", "P1"),
+        ("P1.zip", "P1.zip"),
+        ("x.txt.gz", "x"),
+    ],
 )
 def test_stem_of(name: str, stem: str) -> None:
     assert io.stem_of(Path(name)) == stem

@@ -105,7 +105,7 @@ def _roles(plates: PlateTableSettings) -> list[tuple[str, str]]:
     named = plates.columns
     roles = [
         (f"columns.{key}", getattr(named, key))
-        for key in ("compound_id", "plate", "well", "batch", "dose", "cell_count")
+        for key in ("compound_id", "plate", "well", "batch", "dose", "dose_unit_column", "cell_count")
         if getattr(named, key) is not None
     ]
     if plates.control is not None:

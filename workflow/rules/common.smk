@@ -36,6 +36,7 @@ ANNOTATION = (
     if SCREEN.plates.features.annotation
     else None
 )
+METADATA = [str(locate(SCREEN, each.table)) for each in SCREEN.plates.metadata]
 PROBE_WELLS = SCREEN.evaluate_disentanglement.probe_tables.wells
 PROBE_COMPOUNDS = SCREEN.evaluate_disentanglement.probe_tables.compounds
 FOLDS = folds(SCREEN)
@@ -62,6 +63,6 @@ def section(step):
     return getattr(SCREEN, step).to_json()
 
 
-def option(name, path):
+def option(name, *paths):
     """An option of a command, or nothing when the screen has no such file."""
-    return f"{name} {path}" if path else ""
+    return " ".join(map(str, (name, *paths))) if any(paths) else ""
