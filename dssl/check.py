@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 
 from dssl.errors import DsslError, first_few
-from dssl.io import read_table
 from dssl.keys import COMPOUND_ID, IS_CONTROL, PLATE
 from dssl.plan import job_counts, locate, molecule_table, plate_tables
 from dssl.settings.screen import ScreenSettings
@@ -82,21 +81,24 @@ def _available(screen: ScreenSettings, path: Path) -> Path | None:
 
 def _check_molecules(screen: ScreenSettings, result: Checked) -> set[str] | None:
     """Count structures; return the identifiers whose SMILES can be read, or None where there is no table yet."""
-    from rdkit import Chem, rdBase
+    from rdkit import rdBase
+
+    from dssl.molecules.standardize import open_molecules, read_molecule_table
+    from dssl.molecules.structure import read_structure
 
     source = _available(screen, molecule_table(screen))
     if source is None:
         return None
     named = screen.molecules
-    columns = [named.compound_id, named.smiles, *([named.name] if named.name else []), *named.keep]
     try:
-        frame = read_table(source, columns=columns, text_columns=[named.compound_id, named.smiles])
+        frame = open_molecules(source, named)
+        read_molecule_table(frame, named, str(source))
     except DsslError as error:
         result.errors.append(str(error))
         return None
     pairs = frame[[named.compound_id, named.smiles]].drop_duplicates()
     with rdBase.BlockLogs():
-        valid = [isinstance(smiles, str) and Chem.MolFromSmiles(smiles) is not None for smiles in pairs[named.smiles]]
+        valid = [isinstance(smiles, str) and read_structure(smiles) is not None for smiles in pairs[named.smiles]]
     good = pairs[valid].dropna()
     result.tables["molecules"] = pd.DataFrame(
         {

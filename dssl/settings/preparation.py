@@ -63,6 +63,11 @@ class StandardizeMoleculesSettings(Settings):
     """From SMILES to one clean record per molecule."""
 
     largest_fragment: bool = Field(True, description="keep the largest fragment only (removes salts and solvents)")
+    mixtures: Literal["refuse", "largest"] = Field(
+        "refuse",
+        description="a mixture (picrotoxin: two compounds, neither a counter-ion nor a solvent) is rejected, or its"
+        " largest fragment stands for it; only with largest_fragment",
+    )
     neutralize: bool = Field(True, description="neutralise charges where a proton can be added or removed")
     canonical_tautomer: bool = Field(False, description="replace by RDKit's canonical tautomer (slow)")
     merge_by: Literal["inchikey", "skeleton"] = Field(

@@ -9,6 +9,7 @@ rule standardize_molecules:
         aliases=f"{OUT}/standardize_molecules/aliases.tsv",
         rejected=f"{OUT}/standardize_molecules/rejected.tsv",
         merged=f"{OUT}/standardize_molecules/merged.tsv",
+        changed=f"{OUT}/standardize_molecules/changed.tsv",
         provenance=f"{OUT}/standardize_molecules/provenance.json",
     log:
         f"logs/{SCREEN.screen}/standardize_molecules.log",
@@ -27,7 +28,7 @@ rule standardize_molecules:
     shell:
         "dssl standardize_molecules --settings {params.settings:q} --columns {params.columns:q} "
         "--table {input.table} --molecules {output.molecules} --aliases {output.aliases} "
-        "--rejected {output.rejected} --merged {output.merged} --threads {threads} "
+        "--rejected {output.rejected} --merged {output.merged} --changed {output.changed} --threads {threads} "
         "--provenance {output.provenance} 2> {log}"
 
 

@@ -53,16 +53,15 @@ def test_sqlite_as_pycytominer_aggregates_it(statistic: str, wells: pd.DataFrame
     plates = PlateTableSettings.model_validate(
         writers.settings_for(written, "sqlite") | {"aggregate": {"statistic": statistic}}
     )
-    strata = ["Image_Metadata_Plate", "Image_Metadata_Well"]
+    strata = ["Metadata_Plate", "Metadata_Well"]
     oracle = cells.SingleCells(
         f"sqlite:///{written.path}",
         strata=strata,
         aggregation_operation=statistic,
-        image_cols=["TableNumber", "ImageNumber"],
     ).aggregate_profiles()
-    oracle = oracle.set_index("Image_Metadata_Well")
+    oracle = oracle.set_index("Metadata_Well")
     features = writers.features_of(wells)
     found = open_sqlite(written.path, plates).read([*strata, "Metadata_Object_Count"], features)
-    found = found.set_index("Image_Metadata_Well").loc[oracle.index]
+    found = found.set_index("Metadata_Well").loc[oracle.index]
     np.testing.assert_allclose(found[features], oracle[features].astype(float), rtol=1e-6)
     assert (found["Metadata_Object_Count"] == oracle["Metadata_Object_Count"]).all()

@@ -46,7 +46,7 @@ WRITE: dict[str, Callable[[pd.DataFrame, Path], None]] = {
 
 @pytest.mark.parametrize("statistic", ["median", "mean", "sum"])
 @pytest.mark.parametrize("name", WRITE)
-@pytest.mark.parametrize("batch_values", [10, 2**25])
+@pytest.mark.parametrize("batch_values", [700, 2**25])
 def test_statistics_are_those_of_pandas_whatever_the_batches(
     cells: pd.DataFrame, statistic: str, name: str, batch_values: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,7 +66,7 @@ def test_statistics_are_those_of_pandas_whatever_the_batches(
 def test_no_batch_holds_more_values_than_allowed(
     cells: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "BATCH_VALUES", 60)
+    monkeypatch.setattr(source, "BATCH_VALUES", 600)
     cells.to_csv(tmp_path / "x.csv", index=False)
     opened = open_wells(tmp_path / "x.csv", plates(aggregate={"statistic": "median"}), ["Drug"])
     sizes: list[int] = []
@@ -83,12 +83,12 @@ def test_no_batch_holds_more_values_than_allowed(
     monkeypatch.setattr(aggregate, "_spilled", watch)
     opened.read(["Well"], FEATURES)
     assert sum(sizes) == 400
-    assert max(sizes) == 60 // cells.shape[1]
+    assert max(sizes) == 600 // cells.shape[1]
 
 
 def test_a_well_that_is_described_in_two_ways_is_refused(cells: pd.DataFrame) -> None:
     cells.loc[cells.index[cells["Well"] == "A03"][0], "Drug"] = "other"
-    with pytest.raises(TableError, match=r"(?s)1 wells are not described alike.*P:A03 has .*'other' in 'Drug'"):
+    with pytest.raises(TableError, match=r"(?s)1 wells are not described alike.*P:A03 has .*'other', 'D3' in 'Drug'"):
         aggregated(at_once(cells), plates(), AggregateSettings(), "x.csv").read(["Plate", "Well", "Drug"], FEATURES)
 
 
@@ -110,4 +110,4 @@ def test_cell_counts_of_sites_are_added_up(cells: pd.DataFrame) -> None:
     sites = cells.assign(N=np.arange(len(cells)))
     settings = plates(columns={**COLUMNS, "cell_count": "N"})
     found = aggregated(at_once(sites), settings, AggregateSettings(rows="sites"), "x.csv").read(["Well", "N"], ["f0"])
-    assert (found.set_index("Well")["N"] == sites.groupby("Well")["N"].sum()).all()
+    assert (found.set_index("Well")["N"].sort_index() == sites.groupby("Well")["N"].sum()).all()

@@ -206,17 +206,18 @@ def sqlite(wells: pd.DataFrame, folder: Path) -> Written:
     """As cytominer-database writes it: images, and a table for each compartment with as many objects as there are."""
     cells = cells_of(wells)
     number = {well: row + 1 for row, well in enumerate(wells["Well"])}
-    image = wells[DESCRIBED].drop(columns="Cell_Count").rename(columns=lambda name: f"Image_Metadata_{name}")
+    image = wells[DESCRIBED].drop(columns="Cell_Count").rename(columns=lambda name: f"Metadata_{name}")
     keys = pd.DataFrame({"TableNumber": 7, "ImageNumber": [number[well] for well in cells["Well"]]})
     with sqlite3.connect(folder / "P.sqlite") as opened:
-        image.assign(TableNumber=7, ImageNumber=range(1, len(wells) + 1)).to_sql("Image", opened, index=False)
+        image = image.assign(TableNumber=7, ImageNumber=range(1, len(wells) + 1), Metadata_Site=1)
+        image.to_sql("Image", opened, index=False)
         for compartment in ("Cells", "Cytoplasm", "Nuclei"):
             names = [name for name in features_of(wells) if name.startswith(compartment)]
             objects = pd.concat([keys, cells[names]], axis=1).assign(ObjectNumber=range(len(cells)))
             objects.to_sql(compartment, opened, index=False)
     opened.close()
-    names = {key: f"Image_Metadata_{name}" for key, name in PLATES["columns"].items()} | {"cell_count": None}
-    said = {"columns": names, "control": {"column": "Image_Metadata_Role", "values": ["control"]}}
+    names = {key: f"Metadata_{name}" for key, name in PLATES["columns"].items()} | {"cell_count": None}
+    said = {"columns": names, "control": {"column": "Metadata_Role", "values": ["control"]}}
     return Written(folder / "P.sqlite", {"aggregate": {}, **said})
 
 
