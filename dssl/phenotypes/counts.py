@@ -40,9 +40,10 @@ def log_expression(wells: AnnData, settings: CountSettings, source: str) -> AnnD
         logger.warning("%s: %d wells have fewer counts than min_total: empty", source, empty.sum())
     if not np.array_equal(np.nan_to_num(counts), np.rint(np.nan_to_num(counts))):
         logger.warning("%s: the counts are not whole numbers", source)
-    scaled = AnnData(np.nan_to_num(counts).astype(np.float32))
+    scaled = AnnData(np.nan_to_num(counts[~empty]).astype(np.float32))
     scanpy.pp.normalize_total(scaled, target_sum=settings.target_sum)
     scanpy.pp.log1p(scaled)
-    values = np.where(np.isnan(counts) | empty[:, None], np.nan, np.asarray(scaled.X)).astype(np.float32)
+    values = np.full(counts.shape, np.nan, dtype=np.float32)
+    values[~empty] = np.where(np.isnan(counts[~empty]), np.nan, scaled.X)
     obs = wells.obs.assign(**{TOTAL_COUNTS: totals, N_GENES: (counts > 0).sum(axis=1).astype(np.float64)})
     return AnnData(values, obs=obs, var=wells.var.copy())

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dssl.errors import TableError
 from dssl.preprocessing.columns import positions_by_name, require_columns
 from dssl.preprocessing.selection import FEATURE, REASON, correlation_filter
+from dssl.preprocessing.variable import most_variable
 from dssl.settings.preparation import PhenotypePreprocessingSettings
 
 LOGGER = logging.getLogger(__name__)
@@ -60,11 +61,12 @@ def fit_phenotype(
 ) -> PhenotypeState:
     """Fit on training profiles only.
 
-    In order: missing and infinite values become the feature's median; features that hardly vary or repeat another one
-    are dropped; the others are centred and scaled (robust: median and 1.4826 MAD, or the standard deviation where the
-    MAD is below `min_std`; standard: mean and standard deviation) and clipped; principal components by singular value
-    decomposition, the largest loading of each being positive. Scores t are divided by sd(t)^w with w = 0 (none), 1/2
-    (half) or 1 (full). Standard deviations are those of the training rows (divisor n).
+    In order: missing and infinite values become the feature's median; features that hardly vary, are not among the most
+    variable (where that is asked for) or repeat another one are dropped; the others are centred and scaled (robust:
+    median and 1.4826 MAD, or the standard deviation where the MAD is below `min_std`; standard: mean and standard
+    deviation) and clipped; principal components by singular value decomposition, the largest loading of each being
+    positive. Scores t are divided by sd(t)^w with w = 0 (none), 1/2 (half) or 1 (full). Standard deviations are those
+    of the training rows (divisor n).
 
     Parameters
     ----------
@@ -166,6 +168,11 @@ def _select(
             f"none of the {len(names)} phenotype features varies over the training profiles\n"
             "Lower fit_preprocessing.phenotype.min_std, or look at plates.features and the normalisation."
         )
+    if settings.highly_variable is not None:
+        chosen, dull = most_variable(
+            values[:, kept], [names[position] for position in kept.tolist()], settings.highly_variable
+        )
+        kept, dropped = kept[chosen], pd.concat([dropped, dull], ignore_index=True)
     if settings.max_correlation is not None:
         chosen, repeated = correlation_filter(
             values[:, kept], [names[position] for position in kept.tolist()], settings.max_correlation

@@ -162,9 +162,23 @@ class PairAndSplitSettings(Settings):
         return self
 
 
+class VariableFeaturesSettings(Settings):
+    """The features that vary most over the training profiles (highly variable genes)."""
+
+    n: int = Field(2000, ge=2, description="how many are kept")
+    ranking: Literal["variance", "seurat"] = Field(
+        "variance",
+        description="by variance (profiles in units of their controls), or by dispersion among genes of similar mean"
+        " (log expression; scanpy)",
+    )
+
+
 class PhenotypePreprocessingSettings(Settings):
     """Fitted on the training wells."""
 
+    highly_variable: VariableFeaturesSettings | None = Field(
+        None, description="keep only the most variable features; null: all"
+    )
     min_std: float = Field(1e-3, ge=0, description="drop features whose standard deviation is below this")
     max_correlation: float | None = Field(
         0.95, gt=0, le=1, description="of two features correlated above this one is dropped; null: keep all"
