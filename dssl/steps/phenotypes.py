@@ -28,9 +28,10 @@ def read_well_columns(
     return describe_wells(frame, plates, str(table))
 
 
-def _read_profiles(
+def read_profiles(
     table: Path, plates: PlateTableSettings, plate_list: Path | None, metadata: Sequence[Path]
 ) -> "AnnData":
+    """Read the wells of a file as AnnData, raw but for counts, which are scaled and logged."""
     from dssl.phenotypes.counts import log_expression
     from dssl.phenotypes.read import read_plate_table
     from dssl.phenotypes.wells import read_wells, with_counted_cells
@@ -63,7 +64,7 @@ def normalize_plate(
     from dssl.phenotypes.normalize import normalize_plates
     from dssl.phenotypes.quality import plate_quality
 
-    normalized = normalize_plates(_read_profiles(table, plates, plate_list, metadata or []), settings)
+    normalized = normalize_plates(read_profiles(table, plates, plate_list, metadata or []), settings)
     write_table(quality, plate_quality(normalized))
     write_anndata(profiles, normalized, stamp("normalize_plate", settings.model_dump(mode="json")))
 

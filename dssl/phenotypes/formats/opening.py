@@ -41,6 +41,10 @@ def format_of(path: Path) -> str:
             return "10x"
         if any(path.rglob("*.npz")):
             return "npz"
+        raise TableError(
+            f"{path}: a folder without .npz files and without matrix.mtx\n"
+            "Name the tables in it (plates.tables takes patterns), or a plate's folder of .npz or 10x files."
+        )
     for ending, name in _BY_ENDING.items():
         if path.name.endswith(ending):
             return name
