@@ -69,13 +69,14 @@ def _maker(screen: ScreenSettings) -> str:
 
 def _available(screen: ScreenSettings, path: Path) -> Path | None:
     """The table itself, or its original in the mirror; None when a step still has to make it."""
-    from dssl.fetch import mirror_folder
+    from dssl.fetch import in_mirror, mirror_folder
 
     if path.exists() or (screen.simulate_screen is None and screen.fetch_screen is None):
         return path
     if screen.fetch_screen is not None and path.name in screen.fetch_screen.files:
         mirror = mirror_folder(screen.fetch_screen.folder)
-        return mirror / path.name if mirror is not None and (mirror / path.name).exists() else None
+        found = in_mirror(mirror, path.name) if mirror is not None else None
+        return found if found is not None and found.exists() else None
     return None if screen.simulate_screen is not None else path
 
 

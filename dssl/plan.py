@@ -66,6 +66,16 @@ def _expand(screen: ScreenSettings, name: str) -> list[Path]:
     return [Path(each) for each in found]
 
 
+def second_screen(screen: ScreenSettings) -> ScreenSettings:
+    """The second assay as if it were the screen: for where its tables are."""
+    second = screen.second_assay
+    if second is None:
+        raise ConfigError("the screen has no second_assay; name its tables there")
+    return screen.model_copy(
+        update={"simulate_screen": None, "molecules": second.molecules, "plates": second.plates, "second_assay": None}
+    )
+
+
 def folds(screen: ScreenSettings, with_full: bool = True) -> list[str]:
     """Names of the folds: "0", "1", ..., and "full" for the model trained on every compound."""
     numbered = [str(number) for number in range(screen.pair_and_split.n_folds)]
@@ -93,7 +103,7 @@ def job_counts(screen: ScreenSettings) -> dict[str, int]:
     learned = {"train_learned_baseline": n_learned * n_trials(screen) * n_seed, "select_learned_baseline": n_learned}
     return source | {
         "standardize_molecules": 1,
-        "featurize_molecules": 1,
+        **({"profile_second_assay": 1} if screen.second_assay else {"featurize_molecules": 1}),
         "normalize_plate": len(plate_tables(screen)),
         "assemble_profiles": 1,
         "pair_and_split": 1,

@@ -31,6 +31,7 @@ from dssl.settings.preparation import (
     SimulateScreenSettings,
     StandardizeMoleculesSettings,
 )
+from dssl.settings.second_assay import SecondAssaySettings
 
 
 class ScreenSettings(Settings):
@@ -45,6 +46,9 @@ class ScreenSettings(Settings):
     featurize_molecules: FeaturizeMoleculesSettings = FeaturizeMoleculesSettings()
     normalize_plate: NormalizePlateSettings = NormalizePlateSettings()
     assemble_profiles: AssembleProfilesSettings = AssembleProfilesSettings()
+    second_assay: SecondAssaySettings | None = Field(
+        None, description="present: profiles of a second assay take the place of the molecules' features"
+    )
     pair_and_split: PairAndSplitSettings = PairAndSplitSettings()
     fit_preprocessing: FitPreprocessingSettings = FitPreprocessingSettings()
     sweep: SweepSettings = SweepSettings()

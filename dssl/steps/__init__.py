@@ -2,10 +2,21 @@
 
 from collections.abc import Callable
 
-from dssl.steps import evaluation, inputs, learned_baselines, molecules, pairs, phenotypes, report, study, training
+from dssl.steps import (
+    evaluation,
+    inputs,
+    learned_baselines,
+    molecules,
+    pairs,
+    phenotypes,
+    report,
+    second_assay,
+    study,
+    training,
+)
 from dssl.steps.registry import STEPS
 
-MODULES = (inputs, molecules, phenotypes, pairs, training, learned_baselines, evaluation, report, study)
+MODULES = (inputs, molecules, phenotypes, second_assay, pairs, training, learned_baselines, evaluation, report, study)
 
 
 def all_steps() -> dict[str, Callable[..., None]]:

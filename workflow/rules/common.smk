@@ -10,6 +10,7 @@ from dssl.plan import (
     molecule_table,
     n_trials,
     plate_tables,
+    second_screen,
     step_folder,
     wildcard,
 )
@@ -37,6 +38,7 @@ ANNOTATION = (
     else None
 )
 METADATA = [str(locate(SCREEN, each.table)) for each in SCREEN.plates.metadata]
+SECOND = second_screen(SCREEN) if SCREEN.second_assay else None
 PROBE_WELLS = SCREEN.evaluate_disentanglement.probe_tables.wells
 PROBE_COMPOUNDS = SCREEN.evaluate_disentanglement.probe_tables.compounds
 FOLDS = folds(SCREEN)

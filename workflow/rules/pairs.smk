@@ -4,7 +4,7 @@
 rule pair_and_split:
     input:
         profiles=rules.assemble_profiles.output.profiles,
-        features=rules.featurize_molecules.output.features,
+        features=PARTNER.output.features,
         aliases=rules.standardize_molecules.output.aliases,
     output:
         pairs=f"{OUT}/pair_and_split/pairs.h5mu",

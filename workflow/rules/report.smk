@@ -81,7 +81,7 @@ RECORDS = [
         else []
     ),
     rules.standardize_molecules.output.provenance,
-    rules.featurize_molecules.output.provenance,
+    PARTNER.output.provenance,
     *expand(rules.normalize_plate.output.provenance, table=TABLES),
     rules.assemble_profiles.output.provenance,
     rules.pair_and_split.output.provenance,
