@@ -14,6 +14,7 @@ PAMOIC_ACID = "O=C(O)c1cc2ccccc2c(Cc2c(O)c(C(=O)O)cc3ccccc23)c1O"
 NICOTINE = "CN1CCC[C@H]1c1cccnc1"
 PICROTOXININ = "CC(=C)[C@@H]1[C@H]2OC(=O)[C@@H]1[C@]3(O)C[C@H]4O[C@]45C(=O)O[C@H]2[C@@]53C"
 PICROTIN = "CC(C)(O)[C@@H]1[C@H]2OC(=O)[C@@H]1[C@]3(O)C[C@H]4O[C@]45C(=O)O[C@H]2[C@@]53C"
+OXALIPLATIN = "C1CC[C@H]([C@@H](C1)[NH-])[NH-].C(=O)(C(=O)[O-])[O-].[Pt+4]"
 OXYTOCIN = (
     "CC[C@H](C)[C@H]1C(=O)N[C@@H](CCC(N)=O)C(=O)N[C@@H](CC(N)=O)C(=O)N[C@H](C(=O)N2CCC[C@H]2C(=O)N[C@@H](CC(C)C)"
     "C(=O)NCC(N)=O)CSSC[C@H](N)C(=O)N[C@@H](Cc2ccc(O)cc2)C(=O)N1"
@@ -39,6 +40,7 @@ def key(smiles: str) -> str:
         pytest.param("[2H]C([2H])([2H])Oc1ccccc1", "[2H]C([2H])([2H])Oc1ccccc1", "", id="deuterium is kept"),
         pytest.param("C[C@H](N)C(=O)O.C[C@@H](N)C(=O)O", None, "removed", id="two enantiomers in one are no mixture"),
         pytest.param("Cl[Pt]1(Cl)NCCN1", "Cl[Pt]1(Cl)NCCN1", "", id="a metal complex stays whole"),
+        pytest.param(OXALIPLATIN, OXALIPLATIN, "", id="a complex drawn as ions keeps its metal"),
         pytest.param(OXYTOCIN, OXYTOCIN, "", id="a peptide is a molecule"),
         pytest.param("InChI=1S/C9H8O4/c1-6(10)13-8-5-3-2-4-7(8)9(11)12/h2-5H,1H3,(H,11,12)", "CC(=O)Oc1ccccc1C(=O)O", "", id="InChI"),
     ],
@@ -91,3 +93,10 @@ def test_isotopes_and_stereoisomers_share_a_skeleton_and_nothing_more() -> None:
         one, other = (standardize_smiles(each, SETTINGS) for each in smiles)
         assert one.skeleton == other.skeleton
         assert one.inchikey != other.inchikey
+
+
+@pytest.mark.parametrize(
+    "smiles", [OXALIPLATIN, "[NH2-].[NH2-].Cl[Pt+2]Cl", "C1CC(C1)(C(=O)O)C(=O)O.[NH2-].[NH2-].[Pt+2]"]
+)
+def test_platinum_stays_in_its_drug(smiles: str) -> None:
+    assert "Pt" in standardize_smiles(smiles, SETTINGS).smiles

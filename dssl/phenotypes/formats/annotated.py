@@ -49,7 +49,7 @@ def open_h5ad(path: Path, layer: str | None) -> Source:
                 values = _dense(stored[start : start + step])[:, wanted] if wanted else np.empty((len(rows), 0))
                 yield pd.concat([rows, pd.DataFrame(values, columns=list(features))], axis=1)
 
-    return Source([*(str(column) for column in described.columns), *names], batches)
+    return Source([*(str(column) for column in described.columns), *names], batches, names)
 
 
 def open_10x(path: Path) -> Source:
@@ -75,7 +75,7 @@ def open_10x(path: Path) -> Source:
         values = counts[:, [positions[name] for name in features]].toarray()
         yield pd.concat([described[list(columns)], pd.DataFrame(values, columns=list(features))], axis=1)
 
-    return Source([BARCODE, *names], batches)
+    return Source([BARCODE, *names], batches, names)
 
 
 def _dense(values: Any) -> Any:

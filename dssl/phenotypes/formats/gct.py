@@ -56,7 +56,7 @@ def open_gct(path: Path) -> Source:
         chosen = values[[positions[name] for name in features]].T
         yield pd.concat([described[list(columns)], pd.DataFrame(chosen, columns=list(features))], axis=1)
 
-    return Source([*described.columns, *names], batches)
+    return Source([*described.columns, *names], batches, names)
 
 
 def _sizes(version: str, sizes: list[str]) -> tuple[int, ...]:
@@ -94,7 +94,7 @@ def open_gctx(path: Path) -> Source:
                 values = opened[_VALUES][start : start + step][:, wanted] if len(wanted) else np.empty((len(rows), 0))
                 yield pd.concat([rows, pd.DataFrame(values.astype(np.float32), columns=list(features))], axis=1)
 
-    return Source([*described.columns, *names], batches)
+    return Source([*described.columns, *names], batches, names)
 
 
 def _texts(values: Any) -> list[str]:

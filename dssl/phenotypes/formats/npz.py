@@ -45,6 +45,7 @@ def open_npz(path: Path) -> Source:
     if not files:
         raise TableError(f"{path}: there is no .npz file in this folder\nCorrect the path in plates.tables.")
     first = _read(files[0], path)
+    values = [str(name) for name in first.columns if re.fullmatch(r".+_[0-9]+", str(name))]
 
     def batches(described: Sequence[str], features: Sequence[str]) -> Iterator[pd.DataFrame]:
         for file in files:
@@ -56,7 +57,7 @@ def open_npz(path: Path) -> Source:
                 )
             yield frame[[*described, *features]]
 
-    return Source([str(name) for name in first.columns], batches)
+    return Source([str(name) for name in first.columns], batches, values)
 
 
 def _read(file: Path, root: Path) -> pd.DataFrame:

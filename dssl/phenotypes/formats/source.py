@@ -1,7 +1,7 @@
 """What every reader gives: a header, and rows in batches of bounded size."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -23,12 +23,16 @@ class Source:
     batches : function
         Called with the names of descriptive columns and of features, it gives the rows in order, in data frames with
         these columns.
+    values : list of str
+        Those of the columns that the format itself sets apart as measured (genes of a GCT, var of an .h5ad); empty where
+        it does not tell.
     parquet : Path, optional
         The file itself where it is Parquet, whose columns can be read one by one.
     """
 
     columns: list[str]
     batches: Batches
+    values: list[str] = field(default_factory=list)
     parquet: Path | None = None
 
     def read(self, described: Sequence[str], features: Sequence[str]) -> pd.DataFrame:

@@ -23,7 +23,7 @@ def open_table(path: Path, text_columns: Sequence[str], in_batches: bool) -> Sou
             return
         yield from read_table_batches(path, wanted, text_columns, rows_per_batch(len(columns)))
 
-    return Source(columns, batches, path if path.name.endswith(".parquet") else None)
+    return Source(columns, batches, parquet=path if path.name.endswith(".parquet") else None)
 
 
 def open_matrix(path: Path) -> Source:
