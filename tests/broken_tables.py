@@ -56,12 +56,12 @@ def file_instead(name: str, content: bytes | Callable[[Path], None], **plates: o
     return change
 
 
-def table_beside(name: str, frame: pd.DataFrame, on: object) -> Change:
+def table_beside(name: str, frame: pd.DataFrame, by: object) -> Change:
     """A metadata table is joined to the wells."""
 
     def change(lab: Lab) -> None:
         frame.to_csv(lab.folder / name, index=False)
-        lab.config["plates"]["metadata"] = [{"table": name, "on": on}]
+        lab.config["plates"]["metadata"] = [{"table": name, "by": by}]
 
     return change
 

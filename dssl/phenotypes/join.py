@@ -20,22 +20,22 @@ def joined_columns(columns: list[str], table: MetadataTable, path: Path) -> list
     Raises
     ------
     TableError
-        If the wells or the table lack a column of `on`.
+        If the wells or the table lack a column of `by`.
     """
-    keys, present = on_columns(table), table_columns(path)
+    keys, present = key_columns(table), table_columns(path)
     for where, wanted, found in (("the wells", keys, columns), (str(path), keys.values(), present)):
         absent = [name for name in wanted if name not in found]
         if absent:
             raise TableError(
                 f"plates.metadata: {where}: no column {first_few(map(repr, absent))} to join {path.name} by; there are"
-                f" {first_few(map(repr, found), 8)}\nCorrect `on` of this table (wells' column: table's column)."
+                f" {first_few(map(repr, found), 8)}\nCorrect `by` of this table (wells' column: table's column)."
             )
     return [name for name in present if name not in keys.values() and name not in columns]
 
 
-def on_columns(table: MetadataTable) -> dict[str, str]:
+def key_columns(table: MetadataTable) -> dict[str, str]:
     """From the wells' columns to the table's."""
-    return dict(table.on) if isinstance(table.on, Mapping) else {name: name for name in table.on}
+    return dict(table.by) if isinstance(table.by, Mapping) else {name: name for name in table.by}
 
 
 def join_metadata(
@@ -50,7 +50,7 @@ def join_metadata(
     TableError
         If a key of the wells has several rows that differ in a wanted column, or no well finds a row.
     """
-    keys, wanted = on_columns(table), list(wanted)
+    keys, wanted = key_columns(table), list(wanted)
     text = [*keys.values(), *(name for name in text_columns if name in wanted)]
     frame = read_table(path, columns=[*keys.values(), *wanted], text_columns=text)
     rows = frame[wanted].set_axis(_keys(frame, list(keys.values())))
@@ -61,13 +61,13 @@ def join_metadata(
     if len(repeated):
         raise TableError(
             f"{path}: {len(repeated)} of the wells' keys have several rows that differ: {first_few(repeated, 3)}\n"
-            f"Add the columns that tell them apart to `on` of this table in plates.metadata, or correct the table."
+            f"Add the columns that tell them apart to `by` of this table in plates.metadata, or correct the table."
         )
     unmatched = own[~own.isin(rows.index)]
     if len(unmatched) == len(own):
         raise TableError(
             f"{path}: no well finds a row: the wells have {first_few(own.unique(), 2)} ({', '.join(keys)}), the table"
-            f" {first_few(_keys(frame, list(keys.values())).unique(), 2)}\nCorrect `on` of this table in plates.metadata."
+            f" {first_few(_keys(frame, list(keys.values())).unique(), 2)}\nCorrect `by` of this table in plates.metadata."
         )
     if len(unmatched):
         logger.warning("%d of %d wells have no row in %s: %s", len(unmatched), len(own), path, first_few(unmatched))

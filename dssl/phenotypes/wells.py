@@ -9,7 +9,7 @@ from dssl.phenotypes.cells import cell_text
 from dssl.phenotypes.columns import resolve_columns, text_columns
 from dssl.phenotypes.formats.aggregate import OBJECT_COUNT
 from dssl.phenotypes.formats.opening import open_wells
-from dssl.phenotypes.join import join_metadata, joined_columns, on_columns
+from dssl.phenotypes.join import join_metadata, joined_columns, key_columns
 from dssl.phenotypes.read import add_listed_columns
 from dssl.settings.inputs import PlateTableSettings
 
@@ -49,7 +49,7 @@ def read_wells(
         If a file cannot be read, or columns are missing.
     """
     text = text_columns(plates)
-    opened = open_wells(path, plates, [*text, *(key for table in plates.metadata for key in on_columns(table))])
+    opened = open_wells(path, plates, [*text, *(key for table in plates.metadata for key in key_columns(table))])
     present = list(opened.columns)
     extra = dict(listed or {})
     present += [name for name in extra if name not in present]
@@ -58,7 +58,7 @@ def read_wells(
         added.append(joined_columns(present, table, file))
         present += added[-1]
     resolved = resolve_columns(present, plates, str(path))
-    keys = [key for table in plates.metadata for key in on_columns(table)]
+    keys = [key for table in plates.metadata for key in key_columns(table)]
     described = list(dict.fromkeys([*resolved.metadata, *keys]))
     own = set(opened.columns)
     frame = opened.read([name for name in described if name in own], resolved.features if features else [])

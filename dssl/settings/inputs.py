@@ -92,7 +92,7 @@ class MetadataTable(Settings):
     """A table that says more about the wells, such as JUMP's plate.csv.gz, well.csv.gz and compound.csv.gz."""
 
     table: str = Field(description="CSV, TSV or Parquet file (.gz allowed)")
-    on: list[str] | dict[str, str] = Field(
+    by: list[str] | dict[str, str] = Field(
         min_length=1, description="columns that both have, or a mapping from the wells' column to the table's"
     )
 

@@ -61,8 +61,8 @@ def jump(wells: pd.DataFrame, folder: Path) -> Written:
     jcp[["Plate", "Well", "JCP", "Dose_uM"]].to_csv(folder / "well.csv.gz", index=False)
     jcp[["JCP", "Compound", "Role"]].drop_duplicates().to_csv(folder / "compound.csv.gz", index=False)
     tables = [folder / f"{name}.csv.gz" for name in ("plate", "well", "compound")]
-    on = [["Plate"], {"Plate": "Plate", "Well": "Well"}, ["JCP"]]
-    metadata = [{"table": str(table), "on": keys} for table, keys in zip(tables, on, strict=True)]
+    by = [["Plate"], {"Plate": "Plate", "Well": "Well"}, ["JCP"]]
+    metadata = [{"table": str(table), "by": keys} for table, keys in zip(tables, by, strict=True)]
     return Written(folder / "P.parquet", {"metadata": metadata}, tables)
 
 
@@ -88,7 +88,7 @@ def sites_csv(wells: pd.DataFrame, folder: Path) -> Written:
 
 def _described_by(wells: pd.DataFrame, key: str, names: list[str], folder: Path) -> tuple[dict[str, Any], list[Path]]:
     wells[DESCRIBED].assign(**{key: names}).to_csv(folder / "wells.csv", index=False)
-    return {"metadata": [{"table": str(folder / "wells.csv"), "on": [key]}]}, [folder / "wells.csv"]
+    return {"metadata": [{"table": str(folder / "wells.csv"), "by": [key]}]}, [folder / "wells.csv"]
 
 
 def matrix(wells: pd.DataFrame, folder: Path) -> Written:
