@@ -113,8 +113,10 @@ def read_table_batches(
         import pyarrow.parquet
 
         with pyarrow.parquet.ParquetFile(path) as opened:
-            for batch in opened.iter_batches(n_rows, columns=wanted):
-                yield _as_text(batch.to_pandas()[wanted], as_text)
+            # one row group after the other: threads would read ahead
+            for group in range(opened.num_row_groups):
+                for batch in opened.iter_batches(n_rows, row_groups=[group], columns=wanted, use_threads=False):
+                    yield _as_text(batch.to_pandas()[wanted], as_text)
         return
     with _explained(path):
         for frame in pd.read_csv(path, sep=_separator(path), dtype=_text_types(as_text), chunksize=n_rows):

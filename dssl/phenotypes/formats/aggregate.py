@@ -40,8 +40,8 @@ def aggregated(source: Source, plates: PlateTableSettings, settings: AggregateSe
     a well must be the same in all of its rows; with `rows: sites` the cell count of a well is the sum over its sites.
     Missing and infinite values do not count. With `rows: cells` there is one more column, Metadata_Object_Count.
 
-    Means and sums are added up batch by batch. Medians are exact: the features go to a temporary Parquet file (unless
-    the source is one), from which some columns at a time are read.
+    Parquet is read some columns at a time. Of other files means and sums are added up batch by batch; for medians, which
+    are exact, the features go to a temporary Parquet file first.
     """
     summed = [plates.columns.cell_count] if plates.columns.cell_count and settings.rows == "sites" else []
     keys = keys_of_wells(plates, source.columns)
@@ -98,8 +98,12 @@ def _find_wells(source: Source, keys: list[str], described: list[str], where: st
 def _statistics(source: Source, wells: _Wells, names: list[str], statistic: str, where: str) -> pd.DataFrame:
     if not names:
         return pd.DataFrame(index=wells.described.index)
+    if source.parquet is not None:
+        return _by_columns(source.parquet, wells.codes, names, statistic, where)
     if statistic == "median":
-        return _medians(source, wells, names, where)
+        with tempfile.TemporaryDirectory() as folder:
+            path = _spilled(source, names, Path(folder) / "rows.parquet", where)
+            return _by_columns(path, wells.codes, names, statistic, where)
     sums, counts = _totals(source, wells, names, where)
     values = sums / np.where(counts == 0, np.nan, counts) if statistic == "mean" else np.where(counts, sums, np.nan)
     return pd.DataFrame(values, columns=names)
@@ -121,17 +125,15 @@ def _totals(source: Source, wells: _Wells, names: list[str], where: str) -> tupl
     return sums, counts
 
 
-def _medians(source: Source, wells: _Wells, names: list[str], where: str) -> pd.DataFrame:
-    step = max(1, BATCH_VALUES // max(1, len(wells.codes)))
-    with tempfile.TemporaryDirectory() as folder:
-        path = source.parquet or _spilled(source, names, Path(folder) / "rows.parquet", where)
-        parts = []
-        for start in range(0, len(names), step):
-            some = names[start : start + step]
-            frame = pq.read_table(path, columns=some).to_pandas()[some]
-            values = _numbers(frame, some, where)
-            shown = pd.DataFrame(np.where(np.isfinite(values), values, np.nan), columns=some)
-            parts.append(shown.groupby(wells.codes).median())
+def _by_columns(path: Path, codes: Codes, names: list[str], statistic: str, where: str) -> pd.DataFrame:
+    """Statistics of a Parquet file, so many columns at a time as fit into one batch, whatever its row groups are."""
+    step = max(1, BATCH_VALUES // max(1, len(codes)))
+    parts = []
+    for start in range(0, len(names), step):
+        some = names[start : start + step]
+        values = _numbers(pq.read_table(path, columns=some, use_threads=False).to_pandas()[some], some, where)
+        groups = pd.DataFrame(np.where(np.isfinite(values), values, np.nan), columns=some).groupby(codes)
+        parts.append(groups.sum(min_count=1) if statistic == "sum" else groups.agg(statistic))
     return pd.concat(parts, axis=1).reset_index(drop=True)
 
 
