@@ -8,7 +8,7 @@ import pandas as pd
 
 from dssl.errors import DsslError, first_few
 from dssl.keys import COMPOUND_ID, IS_CONTROL, PLATE
-from dssl.plan import job_counts, locate, molecule_table, plate_tables
+from dssl.plan import job_counts, locate, molecule_table, plate_tables, second_screen
 from dssl.settings.screen import ScreenSettings
 
 SHOWN_PLATES = 12
@@ -47,12 +47,21 @@ def check_screen(screen: ScreenSettings) -> Checked:
             result.errors.append(str(error))
     if wells:
         _describe_plates(pd.concat(wells), molecules, screen, result)
+    if screen.second_assay is not None:
+        _add_second(check_screen(second_screen(screen)), result)
     if not result.errors:
         counts = job_counts(screen)
         result.tables["jobs"] = pd.DataFrame(
             {"step": [*counts, "all"], "jobs": [*counts.values(), sum(counts.values())]}
         )
     return result
+
+
+def _add_second(second: Checked, result: Checked) -> None:
+    """What was found of the second assay, marked as such; its jobs are the screen's."""
+    result.tables |= {f"second assay: {name}": table for name, table in second.tables.items() if name != "jobs"}
+    result.notes += [f"second_assay: {note}" for note in second.notes]
+    result.errors += [f"second_assay: {error}" for error in second.errors]
 
 
 def _tables(screen: ScreenSettings, result: Checked) -> dict[str, Path]:

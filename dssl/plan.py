@@ -71,9 +71,8 @@ def second_screen(screen: ScreenSettings) -> ScreenSettings:
     second = screen.second_assay
     if second is None:
         raise ConfigError("the screen has no second_assay; name its tables there")
-    return screen.model_copy(
-        update={"simulate_screen": None, "molecules": second.molecules, "plates": second.plates, "second_assay": None}
-    )
+    own = {name: getattr(second, name) for name in type(second).model_fields if name != "name"}
+    return screen.model_copy(update={"simulate_screen": None, "second_assay": None} | own)
 
 
 def folds(screen: ScreenSettings, with_full: bool = True) -> list[str]:
