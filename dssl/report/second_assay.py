@@ -19,7 +19,7 @@ def with_second_assay(sections: Sequence[Section], name: str) -> list[Section]:
     explained = Note(
         f"This screen compares two phenotypes of the same compounds: what elsewhere stands for the molecule is here its "
         f"{name}, the compound's mean profile in the second assay. Structures serve to join the two assays, and to hold "
-        "out compounds; no model sees them. Controls made of fingerprints are left out."
+        f"out compounds; no model sees them. Controls made of fingerprints are left out; descriptors are the {name}'s values."
     )
     first, *others, settings = sections
     opening = replace(first, paragraphs=_reword(first.paragraphs, name), parts=[explained, *first.parts])
