@@ -40,7 +40,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """SHA-256 of a file, in hexadecimal; of a folder, that of its files' names and checksums."""
+    if path.is_dir():
+        files = sorted(each for each in path.rglob("*") if each.is_file())
+        listed = "".join(f"{sha256_of(each)}  {each.relative_to(path).as_posix()}\n" for each in files)
+        return hashlib.sha256(listed.encode()).hexdigest()
     with open(path, "rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
