@@ -8,9 +8,8 @@ import pandas as pd
 
 from dssl.errors import DsslError, first_few
 from dssl.estimate import BASIS, estimate, table_sizes
-from dssl.io import read_table
 from dssl.keys import COMPOUND_ID, IS_CONTROL, PLATE
-from dssl.plan import locate, molecule_table, plate_tables
+from dssl.plan import locate, molecule_table, plate_tables, second_screen
 from dssl.settings.screen import ScreenSettings
 
 SHOWN_PLATES = 12
@@ -38,17 +37,20 @@ def check_screen(screen: ScreenSettings) -> Checked:
     molecules = _check_molecules(screen, result)
     wells = []
     listed = locate(screen, screen.plates.plate_list) if screen.plates.plate_list else None
+    metadata = [_available(screen, locate(screen, each.table)) for each in screen.plates.metadata]
     for path in _tables(screen, result).values():
         source = _available(screen, path)
-        if source is None:
+        if source is None or None in metadata:
             result.notes.append(f"{path}: not there yet; {_maker(screen)} will make it, its columns were not looked at")
             continue
         try:
-            wells.append(read_well_columns(source, screen.plates, listed))
+            wells.append(read_well_columns(source, screen.plates, listed, [each for each in metadata if each]))
         except DsslError as error:
             result.errors.append(str(error))
     if wells:
         _describe_plates(pd.concat(wells), molecules, screen, result)
+    if screen.second_assay is not None:
+        _add_second(check_screen(second_screen(screen)), result)
     if not result.errors:
         _estimate(screen, result)
     return result
@@ -70,6 +72,13 @@ def _estimate(screen: ScreenSettings, result: Checked) -> None:
         )
 
 
+def _add_second(second: Checked, result: Checked) -> None:
+    """What was found of the second assay, marked as such; its jobs are the screen's."""
+    result.tables |= {f"second assay: {name}": table for name, table in second.tables.items() if name != "jobs"}
+    result.notes += [f"second_assay: {note}" for note in second.notes]
+    result.errors += [f"second_assay: {error}" for error in second.errors]
+
+
 def _tables(screen: ScreenSettings, result: Checked) -> dict[str, Path]:
     try:
         return plate_tables(screen)
@@ -84,33 +93,37 @@ def _maker(screen: ScreenSettings) -> str:
 
 def _available(screen: ScreenSettings, path: Path) -> Path | None:
     """The table itself, or its original in the mirror; None when a step still has to make it."""
-    from dssl.fetch import mirror_folder
+    from dssl.fetch import in_mirror, mirror_folder
 
     if path.exists() or (screen.simulate_screen is None and screen.fetch_screen is None):
         return path
     if screen.fetch_screen is not None and path.name in screen.fetch_screen.files:
         mirror = mirror_folder(screen.fetch_screen.folder)
-        return mirror / path.name if mirror is not None and (mirror / path.name).exists() else None
+        found = in_mirror(mirror, path.name) if mirror is not None else None
+        return found if found is not None and found.exists() else None
     return None if screen.simulate_screen is not None else path
 
 
 def _check_molecules(screen: ScreenSettings, result: Checked) -> set[str] | None:
     """Count structures; return the identifiers whose SMILES can be read, or None where there is no table yet."""
-    from rdkit import Chem, rdBase
+    from rdkit import rdBase
+
+    from dssl.molecules.standardize import open_molecules, read_molecule_table
+    from dssl.molecules.structure import read_structure
 
     source = _available(screen, molecule_table(screen))
     if source is None:
         return None
     named = screen.molecules
-    columns = [named.compound_id, named.smiles, *([named.name] if named.name else []), *named.keep]
     try:
-        frame = read_table(source, columns=columns, text_columns=[named.compound_id, named.smiles])
+        frame = open_molecules(source, named)
+        read_molecule_table(frame, named, str(source))
     except DsslError as error:
         result.errors.append(str(error))
         return None
     pairs = frame[[named.compound_id, named.smiles]].drop_duplicates()
     with rdBase.BlockLogs():
-        valid = [isinstance(smiles, str) and Chem.MolFromSmiles(smiles) is not None for smiles in pairs[named.smiles]]
+        valid = [isinstance(smiles, str) and read_structure(smiles) is not None for smiles in pairs[named.smiles]]
     good = pairs[valid].dropna()
     result.tables["molecules"] = pd.DataFrame(
         {

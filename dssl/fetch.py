@@ -19,8 +19,8 @@ TIMEOUT_SECONDS = 60
 def fetch_file(file: PublicFile, path: Path, folder: str | None) -> None:
     """Bring a public file to `path`.
 
-    It is copied from the folder in the variable DSSL_MIRROR, or else from `folder`, where one of them is given; otherwise
-    it is downloaded from its address, going on from where an interrupted download stopped.
+    It is copied from the folder in the variable DSSL_MIRROR (or from a folder in it), or else from `folder`, where one of
+    them is given; otherwise it is downloaded from its address, going on from where an interrupted download stopped.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def fetch_file(file: PublicFile, path: Path, folder: str | None) -> None:
         )
     with atomic_path(path) as temporary:
         if mirror is not None:
-            _copy(mirror / path.name, temporary, file.sha256)
+            _copy(in_mirror(mirror, path.name), temporary, file.sha256)
         else:
             _download(str(file.address), path, temporary, file.sha256)
     logger.info("%s: verified (sha256 %s), licence %s", path.name, file.sha256[:12], file.licence)
@@ -47,6 +47,12 @@ def mirror_folder(folder: str | None) -> Path | None:
     """Folder to take public files from: the variable DSSL_MIRROR, else `folder` (fetch_screen.folder), else none."""
     named = os.environ.get(MIRROR_VARIABLE) or folder
     return Path(named) if named else None
+
+
+def in_mirror(mirror: Path, name: str) -> Path:
+    """Where a mirror holds a file: in itself, or in one of its folders where it has one for each screen."""
+    inner = sorted(mirror.glob(f"*/{name}"))
+    return inner[0] if inner and not (mirror / name).exists() else mirror / name
 
 
 def _copy(source: Path, target: Path, sha256: str) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
+# of other files that hold wells, or molecules
+_OTHER_ENDINGS = (".gct", ".gct.gz", ".gctx", ".h5ad", ".h5", ".npz", ".sqlite", ".sqlite3", ".db", ".sdf", ".sdf.gz")
 
 
 @contextmanager
@@ -38,7 +40,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """SHA-256 of a file, in hexadecimal; of a folder, that of its files' names and checksums."""
+    if path.is_dir():
+        files = sorted(each for each in path.rglob("*") if each.is_file())
+        listed = "".join(f"{sha256_of(each)}  {each.relative_to(path).as_posix()}\n" for each in files)
+        return hashlib.sha256(listed.encode()).hexdigest()
     with open(path, "rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
@@ -88,6 +94,40 @@ def read_table(path: Path, columns: Sequence[str] | None = None, text_columns: S
         If the file is missing, empty, unreadable or of an unknown ending, lacks one of `columns`, or has rows
         longer than its header.
     """
+    wanted = _wanted(path, columns)
+    as_text = [column for column in text_columns if column in wanted]
+    if path.name.endswith(".parquet"):
+        return _as_text(pd.read_parquet(path, columns=wanted), as_text)
+    return _read_csv(path, as_text)[wanted].astype(dict.fromkeys(as_text, object))
+
+
+def read_table_batches(
+    path: Path, columns: Sequence[str], text_columns: Sequence[str], n_rows: int
+) -> Iterator[pd.DataFrame]:
+    """Read a table as `read_table` does, `n_rows` rows at a time.
+
+    Raises
+    ------
+    TableError
+        As `read_table`.
+    """
+    wanted = _wanted(path, columns)
+    as_text = [column for column in text_columns if column in wanted]
+    if path.name.endswith(".parquet"):
+        import pyarrow.parquet
+
+        with pyarrow.parquet.ParquetFile(path) as opened:
+            # one row group after the other: threads would read ahead
+            for group in range(opened.num_row_groups):
+                for batch in opened.iter_batches(n_rows, row_groups=[group], columns=wanted, use_threads=False):
+                    yield _as_text(batch.to_pandas()[wanted], as_text)
+        return
+    with _explained(path):
+        for frame in pd.read_csv(path, sep=_separator(path), dtype=_text_types(as_text), chunksize=n_rows):
+            yield _checked(path, frame)[wanted].astype(dict.fromkeys(as_text, object))
+
+
+def _wanted(path: Path, columns: Sequence[str] | None) -> list[str]:
     present = table_columns(path)
     wanted = present if columns is None else list(dict.fromkeys(columns))
     missing = [column for column in wanted if column not in present]
@@ -96,25 +136,45 @@ def read_table(path: Path, columns: Sequence[str] | None = None, text_columns: S
             f"{path}: no column {', '.join(map(repr, missing))}; it has {', '.join(map(repr, present[:12]))}"
             f"{' ...' if len(present) > 12 else ''}\nCorrect the column's name in the settings."
         )
-    as_text = [column for column in text_columns if column in wanted]
-    if path.name.endswith(".parquet"):
-        frame = pd.read_parquet(path, columns=wanted)
-        for column in as_text:
-            frame[column] = frame[column].map(str, na_action="ignore")
-        return frame
+    return wanted
+
+
+def _as_text(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    return frame.assign(**{column: frame[column].map(str, na_action="ignore") for column in columns})
+
+
+def _text_types(columns: Sequence[str]) -> dict[str, str]:
+    return dict.fromkeys(columns, "string[python]")
+
+
+def _read_csv(path: Path, as_text: Sequence[str]) -> pd.DataFrame:
     # all columns are read: with a selection pandas would cut rows that are too long, and shift their cells, in silence
+    with _explained(path):
+        return _checked(path, pd.read_csv(path, sep=_separator(path), dtype=_text_types(as_text), low_memory=False))
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
     try:
-        frame = pd.read_csv(
-            path, sep=_separator(path), dtype=dict.fromkeys(as_text, "string[python]"), low_memory=False
-        )
-    except (pd.errors.ParserError, UnicodeDecodeError, OSError, EOFError, ValueError) as error:
+        yield
+    except (
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        UnicodeDecodeError,
+        OSError,
+        EOFError,
+        ValueError,
+    ) as error:
         raise TableError(f"{path}: cannot be read as a table ({error}); save it again as CSV, TSV or Parquet") from None
+
+
+def _checked(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
     if not isinstance(frame.index, pd.RangeIndex):
         raise TableError(
-            f"{path}: rows have more cells than the header, which has {len(present)}\n"
+            f"{path}: rows have more cells than the header, which has {len(frame.columns)}\n"
             "Correct the separators and quotes, or add the missing names to the header."
         )
-    return frame[wanted].astype(dict.fromkeys(as_text, object))
+    return frame
 
 
 def table_columns(path: Path) -> list[str]:
@@ -129,21 +189,12 @@ def table_columns(path: Path) -> list[str]:
         raise TableError(f"{path}: unknown kind of table; expected one of {', '.join(TABLE_ENDINGS)}")
     if not path.exists():
         raise TableError(f"{path}: there is no such file; correct the path in the settings")
-    try:
+    with _explained(path):
         if path.name.endswith(".parquet"):
             import pyarrow.parquet
 
             return list(pyarrow.parquet.read_schema(path).names)
         return list(pd.read_csv(path, sep=_separator(path), nrows=0).columns)
-    except (
-        pd.errors.EmptyDataError,
-        pd.errors.ParserError,
-        UnicodeDecodeError,
-        OSError,
-        EOFError,
-        ValueError,
-    ) as error:
-        raise TableError(f"{path}: cannot be read as a table ({error}); save it again as CSV, TSV or Parquet") from None
 
 
 def _separator(path: Path) -> str:
@@ -151,9 +202,9 @@ def _separator(path: Path) -> str:
 
 
 def stem_of(path: Path) -> str:
-    """File name without the endings of a table: `plates/P1.csv.gz` -> `P1`."""
+    """File name without the ending of its format: `plates/P1.csv.gz` -> `P1`."""
     name = path.name
-    for ending in sorted(TABLE_ENDINGS, key=len, reverse=True):
+    for ending in sorted((*TABLE_ENDINGS, *_OTHER_ENDINGS), key=len, reverse=True):
         if name.endswith(ending):
             return name.removesuffix(ending)
     return name

@@ -9,7 +9,12 @@ import pandas as pd
 import yaml
 
 from dssl.errors import TableError, first_few
-from dssl.io import read_table, table_columns
+from dssl.io import read_table
+from dssl.molecules.sdf import ENDINGS as SDF
+from dssl.molecules.sdf import read_sdf
+from dssl.phenotypes.formats.opening import format_of, open_wells
+from dssl.phenotypes.formats.source import Source, at_once
+from dssl.settings.inputs import PlateTableSettings
 
 ROWS_READ = 2000
 GUESSES = {
@@ -25,6 +30,8 @@ GUESSES = {
     "control": r"(control[ _]?type|pert_type|role|well[ _]?type)",
 }
 CONTROL_VALUES = ("negcon", "negative", "control", "dmso", "ctl_vehicle", "vehicle", "neg")
+NAMED_ALIKE = ("ENSG", "DP_", "emb", "feature")
+MOST_LISTED = 50
 CELLPROFILER = ("Cells_", "Cytoplasm_", "Nuclei_", "Image_")
 
 
@@ -43,7 +50,7 @@ def describe_screen(tables: Sequence[Path], name: str) -> str:
     TableError
         If a table cannot be read, or none holds wells with features.
     """
-    headers = {path: table_columns(path) for path in tables}
+    headers = {path: _open(path).columns for path in tables}
     plates = [path for path, columns in headers.items() if _features(path, columns)]
     if not plates:
         raise TableError(
@@ -69,6 +76,18 @@ def describe_screen(tables: Sequence[Path], name: str) -> str:
             "",
         ]
     )
+
+
+def _open(path: Path) -> Source:
+    """A file of any format but SQLite, whose wells are known only when their columns are."""
+    if path.name.endswith(SDF):
+        return at_once(read_sdf(path))
+    if format_of(path) == "sqlite":
+        raise TableError(
+            f"{path}: new-screen cannot guess from an SQLite file\n"
+            "Start from another table's YAML, and set plates.aggregate and plates.columns (Image_Metadata_Well, ...)."
+        )
+    return open_wells(path, PlateTableSettings(), [])
 
 
 def _guess(what: str, columns: Sequence[str]) -> str | None:
@@ -117,6 +136,9 @@ def _identifier(columns: Sequence[str]) -> str | None:
 def _plate_lines(paths: list[Path], columns: Sequence[str]) -> list[str]:
     lines = ["plates:", "  tables:"]
     lines += [f"    - {_quoted(path)}" for path in paths]
+    keys = [column for column in (_guess("plate", columns), _guess("well", columns)) if column is not None]
+    if len(keys) == 2 and _open(paths[0]).read(keys, []).duplicated().any():
+        lines.append("  aggregate: {statistic: median, rows: cells}  # guess: several rows of one well; or rows: sites")
     lines += ["  columns:", _line("compound_id", _identifier(columns), "COLUMN")]
     lines += [_line(key, _guess(key, columns)) for key in ("plate", "well", "batch", "dose")]
     dose = _guess("dose", columns) or ""
@@ -130,7 +152,7 @@ def _control_lines(path: Path, columns: Sequence[str]) -> list[str]:
         column for column in (_guess("control", columns), _identifier(columns), _guess("name", columns)) if column
     ]
     for column in candidates:
-        values = read_table(path, columns=[column])[column].dropna().astype(str).unique()
+        values = _open(path).read([column], [])[column].dropna().astype(str).unique()
         found = [value for value in values if value.lower() in CONTROL_VALUES]
         if found:
             listed = ", ".join(_quoted(value) for value in found)
@@ -147,6 +169,9 @@ def _features(path: Path, columns: Sequence[str]) -> list[str]:
     profiler = [column for column in columns if column.startswith(CELLPROFILER)]
     if profiler:
         return profiler
+    opened = _open(path)
+    if opened.values or path.name.endswith(SDF):
+        return opened.values
     frame = read_table(path).head(ROWS_READ)
     described = {_guess(what, columns) for what in GUESSES}
     numbers = [
@@ -164,5 +189,11 @@ def _feature_lines(path: Path, columns: Sequence[str]) -> list[str]:
         return ["  features:", f"    prefixes: [{', '.join(prefixes)}]  # guess: {len(features)} columns"]
     if all(re.fullmatch("[0-9]+", column) for column in features):
         return ["  features:", f'    pattern: "[0-9]+"  # guess: {len(features)} columns']
+    common = next((prefix for prefix in NAMED_ALIKE if all(column.startswith(prefix) for column in features)), None)
+    if common is not None:
+        return ["  features:", f"    prefixes: [{common}]  # guess: {len(features)} columns"]
+    if len(features) > MOST_LISTED:
+        others = "|".join(re.escape(column) for column in columns if column not in set(features))
+        return ["  features:", f"    pattern: {json.dumps(f'(?!(?:{others})$).+')}  # guess: {len(features)} columns"]
     listed = ", ".join(_quoted(column) for column in features)
     return ["  features:", f"    names: [{listed}]  # guess: {len(features)} columns"]

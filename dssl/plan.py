@@ -92,6 +92,15 @@ def shown(screen: ScreenSettings) -> ScreenSettings:
     return screen.model_copy(update={"plates": screen.plates.model_copy(update={"tables": first})})
 
 
+def second_screen(screen: ScreenSettings) -> ScreenSettings:
+    """The second assay as if it were the screen: for where its tables are."""
+    second = screen.second_assay
+    if second is None:
+        raise ConfigError("the screen has no second_assay; name its tables there")
+    own = {name: getattr(second, name) for name in type(second).model_fields if name != "name"}
+    return screen.model_copy(update={"simulate_screen": None, "second_assay": None} | own)
+
+
 def folds(screen: ScreenSettings, with_full: bool = True) -> list[str]:
     """Names of the folds: "0", "1", ..., and "full" for the model trained on every compound."""
     settings = screen.pair_and_split
@@ -122,7 +131,7 @@ def job_counts(screen: ScreenSettings) -> dict[str, int]:
     learned = {"train_learned_baseline": n_learned * n_trials(screen) * n_seed, "select_learned_baseline": n_learned}
     counts = source | {
         "standardize_molecules": 1,
-        "featurize_molecules": 1,
+        **({"profile_second_assay": 1} if screen.second_assay else {"featurize_molecules": 1}),
         "normalize_plate": n_tables,
         "list_plates": len(parts(map(str, range(n_tables)), screen.list_files.per_list)),
         "assemble_profiles": 1,

@@ -1,53 +1,11 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
-import yaml
 
-from dssl.check import Checked, check_screen
 from dssl.errors import ConfigError
-from dssl.settings.screen import load_screen
-
-FEATURES = [f"Cells_AreaShape_Feature{number}" for number in range(4)]
-
-
-class Lab:
-    """Two plates of ten controls and six treated wells, their molecules, and the YAML: to be broken by a test."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.molecules = pd.DataFrame({"compound_id": ["001", "002", "003"], "smiles": ["CCO", "c1ccccc1", "CCN"]})
-        self.plates = {name: self.plate(name, seed) for seed, name in enumerate(["P1", "P2"])}
-        self.config: dict[str, Any] = {
-            "screen": "lab",
-            "molecules": {"table": "molecules.csv"},
-            "plates": {
-                "tables": ["P*.csv"],
-                "columns": {"dose": "dose", "cell_count": "cells"},
-                "control": {"column": "role", "values": ["dmso"]},
-                "features": {"prefixes": ["Cells_"]},
-            },
-        }
-
-    @staticmethod
-    def plate(name: str, seed: int) -> pd.DataFrame:
-        wells = [f"A{number:02d}" for number in range(1, 17)]
-        compounds = [None] * 10 + ["001", "002", "003"] * 2
-        frame = pd.DataFrame({"plate": name, "well": wells, "compound_id": compounds, "dose": 1.0, "cells": 900})
-        frame["role"] = ["dmso"] * 10 + ["treated"] * 6
-        values = np.random.default_rng(seed).normal(size=(16, len(FEATURES)))
-        return pd.concat([frame, pd.DataFrame(values, columns=FEATURES)], axis=1)
-
-    def check(self) -> Checked:
-        self.molecules.to_csv(self.folder / "molecules.csv", index=False)
-        for name, frame in self.plates.items():
-            frame.to_csv(self.folder / f"{name}.csv", index=False)
-        (self.folder / "lab.yaml").write_text(yaml.safe_dump(self.config))
-        return check_screen(load_screen(self.folder / "lab.yaml"))
+from tests.lab import FEATURES, Lab, few_controls, no_rows, no_smiles, other_identifiers, rename, set_cells, set_key
 
 
 @pytest.fixture
@@ -70,49 +28,6 @@ def test_a_good_screen_has_no_error_and_its_numbers_are_counted(lab: Lab) -> Non
     hours = result.tables["jobs"].set_index("step")["CPU hours"]
     assert hours["all"] > 0.1
     assert [remark.split()[0] for remark in result.remarks] == ["hours", "run.device:"]
-
-
-def set_cells(column: str, value: object, rows: slice = slice(12, 14)) -> Callable[[Lab], None]:
-    def change(lab: Lab) -> None:
-        frame = lab.plates["P2"].astype({column: object})
-        frame.loc[frame.index[rows], column] = value
-        lab.plates["P2"] = frame
-
-    return change
-
-
-def set_key(path: str, value: object) -> Callable[[Lab], None]:
-    def change(lab: Lab) -> None:
-        *sections, key = path.split(".")
-        target = lab.config
-        for section in sections:
-            target = target.setdefault(section, {})
-        target[key] = value
-
-    return change
-
-
-def rename(old: str, new: str) -> Callable[[Lab], None]:
-    def change(lab: Lab) -> None:
-        lab.plates["P2"] = lab.plates["P2"].rename(columns={old: new})
-
-    return change
-
-
-def no_smiles(lab: Lab) -> None:
-    lab.molecules["smiles"] = ["ethanol", "benzene", "ethylamine"]
-
-
-def other_identifiers(lab: Lab) -> None:
-    lab.molecules["compound_id"] = ["X1", "X2", "X3"]
-
-
-def few_controls(lab: Lab) -> None:
-    lab.plates["P2"].loc[:6, "role"] = "empty"
-
-
-def no_rows(lab: Lab) -> None:
-    lab.plates["P2"] = lab.plates["P2"].head(0)
 
 
 # what is broken, and what the message has to say: the file, the column or key, what was found, the remedy
@@ -145,7 +60,10 @@ BROKEN: dict[str, tuple[Callable[[Lab], None], list[str]]] = {
     "text dose": (set_cells("dose", "10 uM"), ["P2.csv", "'dose'", "10 uM", "plates.columns.dose_unit"]),
     "negative dose": (set_cells("dose", -1), ["P2.csv", "'dose' is negative", "-1 in row 13", "plates.columns.dose"]),
     "cell count": (set_cells("cells", "many"), ["P2.csv", "'cells'", "many", "plates.columns.cell_count: null"]),
-    "well twice": (set_cells("well", "A15"), ["P2.csv: 1 wells occur more than once: P2:A15", "plates.columns.well"]),
+    "well twice": (
+        set_cells("well", "A15"),
+        ["P2.csv: 1 wells occur more than once: P2:A15", "plates.columns.plate and .well", "plates.aggregate"],
+    ),
     "empty plate": (
         set_cells("plate", None),
         ["P2.csv: column 'plate' (plates.columns.plate) is empty in 2 of 16 rows"],
@@ -242,7 +160,11 @@ def test_a_simulated_screen_is_planned_before_its_tables_exist(lab: Lab) -> None
     [
         ("plates.columns.dosis", "dose", r"plates\.columns\.dosis: unknown key"),
         ("plates.control", None, r"plates\.control is missing; .* normalize_plate\.method: none"),
-        ("plates.columns.dose_unit", "mg", r"plates\.columns\.dose_unit: Input should be 'M', 'mM'.*found 'mg'"),
+        (
+            "plates.columns.dose_unit",
+            "mg",
+            r"plates\.columns\.dose_unit: unknown unit; write one of M, mM, uM.*found 'mg'",
+        ),
         ("molecules.table", None, r"name the input: molecules\.table"),
         ("pair_and_split.split", "column", r"pair_and_split: fold_column belongs to split: column"),
         ("plates.plate_list", "list.csv", r"plates: give tables or plate_list, not both"),

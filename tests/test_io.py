@@ -155,6 +155,17 @@ def test_sha256_is_the_standard_one(tmp_path: Path) -> None:
     assert io.sha256_of(tmp_path / "a") == hashlib.sha256(b"abc" * 100_000).hexdigest()
 
 
+def test_the_checksum_of_a_folder_depends_on_names_and_content(tmp_path: Path) -> None:
+    found = set()
+    for name, content in (("a/x", "1"), ("a/x", "2"), ("a/y", "2"), ("b/y", "2")):
+        folder = tmp_path / str(len(found))
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text(content)
+        found.add(io.sha256_of(folder))
+        assert io.sha256_of(folder) in found
+    assert len(found) == 4
+
+
 def small_anndata() -> AnnData:
     obs = pd.DataFrame({"plate": pd.Categorical(["P1", "P2"])}, index=["P1:A01", "P2:A01"])
     return AnnData(np.array([[1, np.nan], [0, 2]], np.float32), obs=obs, var=pd.DataFrame(index=["f1", "f2"]))
@@ -176,7 +187,14 @@ def test_the_same_anndata_gives_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "stem"),
-    [("P1.csv.gz", "P1"), ("a/b/P1.2.tsv", "P1.2"), ("P1.parquet", "P1"), ("P1.h5", "P1.h5"), ("x.txt.gz", "x")],
+    [
+        ("P1.csv.gz", "P1"),
+        ("a/b/P1.2.tsv", "P1.2"),
+        ("P1.parquet", "P1"),
+        ("P1.h5", "P1"),
+        ("P1.zip", "P1.zip"),
+        ("x.txt.gz", "x"),
+    ],
 )
 def test_stem_of(name: str, stem: str) -> None:
     assert io.stem_of(Path(name)) == stem

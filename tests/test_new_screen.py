@@ -12,6 +12,7 @@ from dssl.new_screen import describe_screen
 from dssl.settings.preparation import SimulateScreenSettings
 from dssl.settings.screen import ScreenSettings, load_screen
 from dssl.simulate.screen import simulate_screen
+from tests.phenotypes.formats.writers import WRITERS
 
 
 @pytest.fixture(autouse=True)
@@ -146,3 +147,16 @@ def test_tables_without_features() -> None:
 def test_a_table_that_is_not_there() -> None:
     with pytest.raises(TableError, match=r"a\.csv: there is no such file"):
         describe_screen([Path("a.csv")], "mine")
+
+
+@pytest.mark.parametrize("format_name", ["gct", "gctx", "h5ad", "cells_parquet", "deep_profiler"])
+def test_other_formats_are_looked_at_too(format_name: str, folder: Path) -> None:
+    plate = simulate_screen(SimulateScreenSettings(n_compounds=20, n_plate_maps=1, n_features=60)).plates["map01_rep1"]
+    features = [name for name in plate if name.startswith(("Cells_", "Cytoplasm_", "Nuclei_"))]
+    WRITERS[format_name](plate.fillna(dict.fromkeys(features, 0.0)).assign(Cell_Count=3), folder)
+    path = next(each for each in folder.iterdir())
+    content = written(str(path))
+    assert content["plates"]["columns"]["well"].endswith("Well")
+    assert content["plates"]["features"]["prefixes"] in (["DP_"], ["Cells_", "Cytoplasm_", "Nuclei_"])
+    assert ("aggregate" in content["plates"]) == (format_name in ("cells_parquet", "deep_profiler"))
+    assert content["plates"]["control"]["values"] == ["control"]

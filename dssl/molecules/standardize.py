@@ -3,12 +3,15 @@
 import logging
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 
 from dssl.errors import TableError, first_few
+from dssl.io import read_table
 from dssl.keys import COMPOUND_ID, INCHIKEY, NAME, SCAFFOLD, SKELETON, SMILES
 from dssl.molecules.parallel import map_in_chunks
+from dssl.molecules.sdf import ENDINGS, read_sdf
 from dssl.molecules.structure import Structure, standardize_chunk
 from dssl.settings.inputs import MoleculeTableSettings
 from dssl.settings.preparation import StandardizeMoleculesSettings
@@ -35,12 +38,15 @@ class StandardizedMolecules:
         input_id ("" where the table has none), smiles, reason.
     merged : DataFrame
         input_id, compound_id, reason: ids that became part of another id's compound.
+    changed : DataFrame
+        input_id, smiles, standardized, changes: accepted ids that lost fragments or charges.
     """
 
     molecules: pd.DataFrame
     aliases: pd.DataFrame
     rejected: pd.DataFrame
     merged: pd.DataFrame
+    changed: pd.DataFrame
 
 
 def standardize_molecules(
@@ -90,14 +96,34 @@ def standardize_molecules(
     merged = aliases[aliases[INPUT_ID] != aliases[COMPOUND_ID]].reset_index(drop=True)
     merged[REASON] = f"same {settings.merge_by}"
     molecules = _compound_table(rows, accepted, structures)
+    changed = _changed(accepted, structures)
     logger.info(
-        "%d ids: %d compounds, %d ids merged into them, %d rejected",
+        "%d ids: %d compounds, %d ids merged into them, %d rejected; %d lost salts, solvents or charges",
         len(ids),
         len(molecules),
         len(merged),
         len(rejected),
+        len(changed),
     )
-    return StandardizedMolecules(molecules, aliases, rejected, merged)
+    return StandardizedMolecules(molecules, aliases, rejected, merged, changed)
+
+
+def open_molecules(path: Path, columns: MoleculeTableSettings) -> pd.DataFrame:
+    """Read the user's molecules: the columns that the settings name of a table, or all of an SDF.
+
+    Raises
+    ------
+    TableError
+        If the file cannot be read, or lacks a column.
+    """
+    if path.name.endswith(ENDINGS):
+        return read_sdf(path)
+    named = [columns.compound_id, columns.smiles, columns.name or columns.compound_id, *columns.keep]
+    return read_table(
+        path,
+        columns=list(dict.fromkeys(named)),
+        text_columns=[columns.compound_id, columns.smiles, *columns.keep],
+    )
 
 
 def read_molecule_table(frame: pd.DataFrame, columns: MoleculeTableSettings, where: str) -> pd.DataFrame:
@@ -181,6 +207,14 @@ def _why_rejected(
     if len(by_identity) > 1:
         return f"{len(by_identity)} different structures for one id: {first_few(by_identity.values(), 3)}"
     return structures[candidates[0]].reason
+
+
+def _changed(accepted: pd.DataFrame, structures: dict[str, Structure]) -> pd.DataFrame:
+    own = [structures[smiles] for smiles in accepted[SMILES]]
+    table = accepted[[INPUT_ID, SMILES]].assign(
+        standardized=[each.smiles for each in own], changes=[each.changes for each in own]
+    )
+    return table[table["changes"] != ""].reset_index(drop=True)
 
 
 def _compound_table(rows: pd.DataFrame, accepted: pd.DataFrame, structures: dict[str, Structure]) -> pd.DataFrame:

@@ -8,8 +8,11 @@ from rdkit import Chem, rdBase
 from rdkit.Chem.MolStandardize import rdMolStandardize
 from rdkit.Chem.rdinchi import MolToInchiKey
 
+from dssl.errors import first_few
+from dssl.molecules.fragments import choose_fragment, mixed_with
 from dssl.settings.preparation import StandardizeMoleculesSettings
 
+INCHI = "InChI="
 # every element that is a metal, but for those of groups 1 and 2, whose bonds are ionic whatever the drawing says
 _BONDED_METAL = Chem.MolFromSmarts(
     "[#13,#21,#22,#23,#24,#25,#26,#27,#28,#29,#30,#31,#39,#40,#41,#42,#43,#44,#45,#46,#47,#48,#49,#50,#57,#58,#59,#60,"
@@ -25,6 +28,7 @@ class Structure:
     inchikey: str = ""
     scaffold: str = ""
     reason: str = ""
+    changes: str = ""  # what was taken away or altered: fragments, charges
 
     @property
     def skeleton(self) -> str:
@@ -38,7 +42,7 @@ def standardize_chunk(smiles: Sequence[str], settings: StandardizeMoleculesSetti
 
 
 def standardize_smiles(smiles: str, settings: StandardizeMoleculesSettings) -> Structure:
-    """Clean, strip, neutralise and identify one molecule with RDKit's MolStandardize.
+    """Clean, strip, neutralise and identify one molecule (a SMILES or an InChI) with RDKit's MolStandardize.
 
     A metal drawn with covalent bonds (cisplatin) stays in its complex: cutting it out, as `Cleanup` alone would,
     leaves the largest ligand, another substance. Bonds to metals of groups 1 and 2 are cut.
@@ -49,7 +53,7 @@ def standardize_smiles(smiles: str, settings: StandardizeMoleculesSettings) -> S
         With canonical SMILES, InChIKey and Bemis-Murcko scaffold ("" for acyclic molecules), or only a `reason`.
     """
     with rdBase.BlockLogs():
-        parsed: Any = Chem.MolFromSmiles(smiles)
+        parsed: Any = read_structure(smiles)
         if parsed is None:
             return Structure(reason=_why_unreadable(smiles))
         if parsed.GetNumHeavyAtoms() == 0:
@@ -60,20 +64,38 @@ def standardize_smiles(smiles: str, settings: StandardizeMoleculesSettings) -> S
             return Structure(reason=f"cannot be standardised: {_first_line(error)}")
 
 
+def read_structure(text: str) -> Chem.Mol | None:
+    """Molecule of a SMILES, or of an InChI (it begins with InChI=); None where it cannot be read."""
+    read: Any = Chem.MolFromInchi if text.startswith(INCHI) else Chem.MolFromSmiles
+    molecule: Chem.Mol | None = read(text)
+    return molecule
+
+
 def _standardize(parsed: Chem.Mol, settings: StandardizeMoleculesSettings) -> Structure:
     parameters: Any = rdMolStandardize.CleanupParameters()
     parameters.preferOrganic = True  # the counter-ion may be the larger part (methylamine sulfate)
     molecule: Any = _clean(parsed, parameters)
+    whole = molecule
+    removed: list[str] = []
     if settings.largest_fragment:
-        molecule = rdMolStandardize.LargestFragmentChooser(parameters).choose(molecule)
+        molecule, removed = choose_fragment(whole, parameters)
+        others = mixed_with(whole, molecule) if settings.mixtures == "refuse" else []
+        if others:
+            return Structure(
+                reason=f"a mixture: {first_few([Chem.MolToSmiles(molecule), *others], 3)} (standardize_molecules.mixtures)"
+            )
     if molecule.GetNumHeavyAtoms() > settings.max_heavy_atoms:
         return Structure(
             reason=f"{molecule.GetNumHeavyAtoms()} heavy atoms, more than standardize_molecules.max_heavy_atoms "
             f"({settings.max_heavy_atoms})"
         )
+    charges = _charges(molecule)
     if settings.neutralize:
         # a charge may be what makes a ring aromatic (cyclopentadienide): then the charged form is kept
         molecule = _reread(rdMolStandardize.Uncharger().uncharge(molecule)) or molecule
+    altered = [f"removed {smiles}" for smiles in removed]
+    if charges != _charges(molecule):
+        altered.append("neutralised")
     if settings.canonical_tautomer:
         molecule = rdMolStandardize.TautomerEnumerator(parameters).Canonicalize(molecule)
     molecule = _reread(molecule)
@@ -86,7 +108,12 @@ def _standardize(parsed: Chem.Mol, settings: StandardizeMoleculesSettings) -> St
         smiles=Chem.MolToSmiles(molecule),
         inchikey=inchikey,
         scaffold=Chem.MolToSmiles(Chem.MurckoDecompose(molecule)),
+        changes=", ".join(altered),
     )
+
+
+def _charges(molecule: Any) -> list[int]:
+    return sorted(atom.GetFormalCharge() for atom in molecule.GetAtoms())
 
 
 def _clean(parsed: Chem.Mol, parameters: rdMolStandardize.CleanupParameters) -> Chem.Mol:
@@ -101,6 +128,8 @@ def _reread(molecule: Chem.Mol) -> Chem.Mol | None:
 
 
 def _why_unreadable(smiles: str) -> str:
+    if smiles.startswith(INCHI):
+        return "InChI cannot be parsed"
     unchecked: Any = Chem.MolFromSmiles(smiles, sanitize=False)
     if unchecked is None:
         return "SMILES cannot be parsed (syntax)"

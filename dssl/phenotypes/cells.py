@@ -65,6 +65,25 @@ def numbers_of(column: pd.Series, what: str, source: str, remedy: str) -> npt.ND
     return numbers
 
 
+def not_negative(column: pd.Series, what: str, source: str, remedy: str) -> npt.NDArray[np.float64]:
+    """A column as float64, NaN where a cell is missing.
+
+    Raises
+    ------
+    TableError
+        If a cell is not a number, is negative or is infinite.
+    """
+    numbers = numbers_of(column, what, source, remedy)
+    bad = np.flatnonzero((numbers < 0) | np.isinf(numbers))
+    if bad.size:
+        shown = first_few([f"{numbers[row]:g} in row {row + 1}" for row in bad], 3)
+        raise TableError(
+            f"{source}: {what} {column.name!r} is negative or infinite in {bad.size} of {len(column)} rows: {shown}"
+            f"\n{remedy}"
+        )
+    return numbers
+
+
 def settle_dtypes(obs: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Give `columns` one of the dtypes that an .h5ad file gives back unchanged.
 

@@ -105,7 +105,7 @@ def _roles(plates: PlateTableSettings) -> list[tuple[str, str]]:
     named = plates.columns
     roles = [
         (f"columns.{key}", getattr(named, key))
-        for key in ("compound_id", "plate", "well", "batch", "dose", "cell_count")
+        for key in ("compound_id", "plate", "well", "batch", "dose", "dose_unit_column", "cell_count")
         if getattr(named, key) is not None
     ]
     if plates.control is not None:
@@ -120,6 +120,11 @@ def _missing_message(missing: list[tuple[str, str]], present: list[str], source:
         nearest = difflib.get_close_matches(column.lower(), lower, n=1, cutoff=0.4)
         hint = f", nearest: {lower[nearest[0]]!r}" if nearest else ""
         described.append(f"{column!r} (plates.{key}{hint})")
+    if len(present) == 1 and any(sign in present[0] for sign in ";,\t|"):
+        return (
+            f"{source}: the header is a single column, {present[0]!r:.80}: its cells are parted by another sign"
+            "\nPart them by commas in a .csv, by tabs in a .tsv or .txt (or save the table as Parquet)."
+        )
     return (
         f"{source}: {len(missing)} columns are missing: {first_few(described, 12)}"
         f"\nIt has {first_few(map(repr, present), 8)}; correct the names in the settings."

@@ -12,15 +12,16 @@ from anndata import AnnData
 from dssl.errors import TableError, first_few
 from dssl.io import stem_of
 from dssl.keys import BATCH, CELL_COUNT, COMPOUND_ID, DOSE_UM, IS_CONTROL, PLATE, WELL
-from dssl.phenotypes.cells import comparable_text, numbers_of, settle_dtypes, text_of
+from dssl.phenotypes.cells import comparable_text, not_negative, numbers_of, settle_dtypes, text_of
 from dssl.phenotypes.columns import resolve_columns
+from dssl.phenotypes.doses import doses_um
 from dssl.phenotypes.features import parse_feature_names
+from dssl.phenotypes.several import one_compound
 from dssl.settings.inputs import ControlWells, PlateTableSettings
 
 logger = logging.getLogger(__name__)
 
 ONE_BATCH = "1"  # name of the batch where the user has none
-_PER_UM = {"M": 1e-6, "mM": 1e-3, "uM": 1.0, "nM": 1e3, "pM": 1e6}  # of this unit in one uM
 
 
 def read_plate_table(frame: pd.DataFrame, plates: PlateTableSettings, source: str) -> AnnData:
@@ -90,8 +91,8 @@ def describe_wells(frame: pd.DataFrame, plates: PlateTableSettings, source: str)
     """
     if frame.empty:
         raise TableError(f"{source}: the table has no rows; remove it from plates.tables")
-    frame = frame.reset_index(drop=True)
     named = plates.columns
+    frame = one_compound(frame.reset_index(drop=True), named, source)
     stem = stem_of(Path(source))
     plate = _required_text(frame, named.plate, "plate", source) if named.plate else stem
     numbered = [str(row + 1) for row in range(len(frame))]
@@ -99,11 +100,11 @@ def describe_wells(frame: pd.DataFrame, plates: PlateTableSettings, source: str)
     batch = _required_text(frame, named.batch, "batch", source) if named.batch else ONE_BATCH
     obs = pd.DataFrame({PLATE: plate, WELL: well, BATCH: batch}, index=frame.index, dtype=object)
     obs[COMPOUND_ID] = text_of(frame[named.compound_id])
-    obs[DOSE_UM] = _dose_um(frame, plates, source)
+    obs[DOSE_UM] = doses_um(frame, plates, source)
     obs[IS_CONTROL] = _is_control(frame, plates.control, source)
     if named.cell_count:
         remedy = "Correct these cells, or set plates.columns.cell_count: null."
-        obs[CELL_COUNT] = _not_negative(frame[named.cell_count], "cell count", source, remedy)
+        obs[CELL_COUNT] = not_negative(frame[named.cell_count], "cell count", source, remedy)
     for column in named.keep:
         obs[column] = frame[column]
     obs.index = pd.Index(obs[PLATE] + ":" + obs[WELL], dtype=object)
@@ -123,28 +124,6 @@ def _required_text(frame: pd.DataFrame, column: str, key: str, source: str) -> p
             f" {first_few(missing + 1)}\nFill it in, or remove these rows."
         )
     return text
-
-
-def _dose_um(frame: pd.DataFrame, plates: PlateTableSettings, source: str) -> npt.NDArray[np.float64]:
-    column = plates.columns.dose
-    if column is None:
-        return np.full(len(frame), np.nan)
-    remedy = "Give doses as plain numbers (their unit: plates.columns.dose_unit), or set plates.columns.dose: null."
-    dose = _not_negative(frame[column], "dose", source, remedy) / _PER_UM[plates.columns.dose_unit]
-    # to 12 digits, so that 0.00001 M and 10 uM are one dose
-    return np.array([float(f"{value:.12g}") for value in dose], dtype=np.float64)
-
-
-def _not_negative(column: pd.Series, what: str, source: str, remedy: str) -> npt.NDArray[np.float64]:
-    numbers = numbers_of(column, what, source, remedy)
-    bad = np.flatnonzero((numbers < 0) | np.isinf(numbers))
-    if bad.size:
-        shown = first_few([f"{numbers[row]:g} in row {row + 1}" for row in bad], 3)
-        raise TableError(
-            f"{source}: {what} {column.name!r} is negative or infinite in {bad.size} of {len(column)} rows: {shown}"
-            f"\n{remedy}"
-        )
-    return numbers
 
 
 def _is_control(frame: pd.DataFrame, control: ControlWells | None, source: str) -> npt.NDArray[np.bool_]:
@@ -167,9 +146,16 @@ def _refuse_repeated_wells(obs: pd.DataFrame, source: str) -> None:
     repeated = obs.index[obs.index.duplicated(keep=False)]
     if len(repeated):
         raise TableError(
-            f"{source}: {repeated.nunique()} wells occur more than once: {first_few(repeated.unique())}"
-            "\nCorrect plates.columns.plate and .well, or set plates.columns.well: null to number the rows."
+            f"{source}: {repeated.nunique()} wells occur more than once: {first_few(repeated.unique())}{_why_twice(obs)}"
+            "\nCorrect plates.columns.plate and .well (null: rows are numbered); rows of cells or sites: plates.aggregate."
         )
+
+
+def _why_twice(obs: pd.DataFrame) -> str:
+    several = obs.groupby(obs.index)[COMPOUND_ID].nunique()
+    if not (several > 1).any():
+        return ""
+    return f"; {(several > 1).sum()} of them with several compounds (see plates.columns.compound_separator)"
 
 
 def _feature_values(frame: pd.DataFrame, features: list[str], source: str) -> npt.NDArray[np.float32]:

@@ -18,7 +18,8 @@ from dssl.preprocessing.selection import FEATURE, REASON
 from dssl.settings.preparation import MoleculePreprocessingSettings
 
 LOGGER = logging.getLogger(__name__)
-DESCRIPTORS = "rdkit_descriptors"  # the featurizer whose values are real numbers; all others are counts or bits
+# the featurizers whose values are real numbers; all others are counts or bits
+REAL_VALUED = ("rdkit_descriptors", "second_assay")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,7 @@ def fit_molecule(
     names = tuple(var.index.astype(str))
     require_columns(features.shape[1], names, "molecule")
     featurizers = var[keys.FEATURIZER].astype(str).to_numpy()
-    is_count = featurizers != DESCRIPTORS
+    is_count = ~np.isin(featurizers, REAL_VALUED)
     count_names = tuple(var.index[is_count].astype(str))
     counts, descriptors = _counts(features, names, count_names), _dense(features[:, np.flatnonzero(~is_count)])
     scaling, constant = fit_descriptors(descriptors, tuple(var.index[~is_count].astype(str)), settings.descriptor_clip)

@@ -15,6 +15,7 @@ from dssl.preprocessing.columns import positions_by_name, require_columns
 from dssl.preprocessing.harmony import HarmonyState, apply_harmony, fit_harmony
 from dssl.preprocessing.reproducibility import disagreement
 from dssl.preprocessing.selection import FEATURE, REASON, correlation_filter
+from dssl.preprocessing.variable import most_variable
 from dssl.settings.preparation import PhenotypePreprocessingSettings
 
 LOGGER = logging.getLogger(__name__)
@@ -70,7 +71,8 @@ def fit_phenotype(
     """Fit on training profiles only.
 
     In order: missing and infinite values become the feature's median; features that hardly vary, that replicate wells
-    do not agree in (`min_replicate_correlation`, `max_replicate_std`), or that repeat another one are dropped; the
+    do not agree in (`min_replicate_correlation`, `max_replicate_std`), that are not among the most variable
+    (`highly_variable`), or that repeat another one are dropped; the
     others are centred and scaled (robust: median and 1.4826 MAD, or the standard deviation where the MAD is below
     `min_std`; standard: mean and standard deviation) and clipped; principal components by singular value
     decomposition, the largest loading of each being positive. Scores t are divided by sd(t)^w with w = 0 (none), 1/2
@@ -217,6 +219,11 @@ def _select(
                 f"replicate wells agree in none of the {len(names)} features; the first: {listed[REASON][0]}\n"
                 "Lower fit_preprocessing.phenotype.min_replicate_correlation, or raise max_replicate_std."
             )
+    if settings.highly_variable is not None:
+        chosen, dull = most_variable(
+            values[:, kept], [names[position] for position in kept.tolist()], settings.highly_variable
+        )
+        kept, dropped = kept[chosen], pd.concat([dropped, dull], ignore_index=True)
     if settings.max_correlation is not None:
         chosen, repeated = correlation_filter(
             values[:, kept], [names[position] for position in kept.tolist()], settings.max_correlation

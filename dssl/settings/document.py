@@ -1,5 +1,6 @@
 """What is generated from the settings: the JSON schema of a screen's YAML and the table of its keys."""
 
+import inspect
 import json
 import types
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ def keys_text() -> str:
     sections = [f"### Top level\n\n{ScreenSettings.__doc__}\n\n{_table(ScreenSettings, top=True)}"]
     for name, field in ScreenSettings.model_fields.items():
         if (model := _model_of(field.annotation)) is not None:
-            sections.append(f"### `{name}`\n\n{model.__doc__}\n\n{_table(model, field.default)}")
+            sections.append(f"### `{name}`\n\n{inspect.getdoc(model)}\n\n{_table(model, field.default)}")
     return "\n\n".join(sections)
 
 
@@ -39,10 +40,12 @@ def _model_of(annotation: Any) -> type[Settings] | None:
 
 def _rows(model: type[Settings], defaults: object, prefix: str = "") -> Iterator[tuple[str, FieldInfo, object]]:
     """Dotted names, fields and defaults of a section; `defaults` is its own default, whose values go before its class's."""
+    sections = [_model_of(field.annotation) for field in ScreenSettings.model_fields.values()]
     for name, field in model.model_fields.items():
         default = getattr(defaults, name, field.default)
         inner = _model_of(field.annotation)
-        if inner is None:
+        # a section within a section (second_assay) has its keys where it stands by itself
+        if inner is None or (inner in sections and model in sections):
             yield f"{prefix}{name}", field, default
         elif get_origin(field.annotation) is dict:
             yield f"{prefix}{name}", field, default

@@ -63,6 +63,11 @@ class StandardizeMoleculesSettings(Settings):
     """From SMILES to one clean record per molecule."""
 
     largest_fragment: bool = Field(True, description="keep the largest fragment only (removes salts and solvents)")
+    mixtures: Literal["refuse", "largest"] = Field(
+        "refuse",
+        description="a mixture (picrotoxin: two compounds, neither a counter-ion nor a solvent) is rejected, or its"
+        " largest fragment stands for it; only with largest_fragment",
+    )
     neutralize: bool = Field(True, description="neutralise charges where a proton can be added or removed")
     canonical_tautomer: bool = Field(False, description="replace by RDKit's canonical tautomer (slow)")
     merge_by: Literal["inchikey", "skeleton"] = Field(
@@ -231,9 +236,23 @@ class HarmonySettings(Settings):
     seed: int = Field(0, ge=0, description="seed of the clusters' start")
 
 
+class VariableFeaturesSettings(Settings):
+    """The features that vary most over the training profiles (highly variable genes)."""
+
+    n: int = Field(2000, ge=2, description="how many are kept")
+    ranking: Literal["variance", "seurat"] = Field(
+        "variance",
+        description="by variance (profiles in units of their controls), or by dispersion among genes of similar mean"
+        " (log expression; scanpy)",
+    )
+
+
 class PhenotypePreprocessingSettings(Settings):
     """Fitted on the training wells."""
 
+    highly_variable: VariableFeaturesSettings | None = Field(
+        None, description="keep only the most variable features; null: all"
+    )
     min_std: float = Field(1e-3, ge=0, description="drop features whose standard deviation is below this")
     max_correlation: float | None = Field(
         0.95, gt=0, le=1, description="of two features correlated above this one is dropped; null: keep all"

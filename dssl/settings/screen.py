@@ -33,6 +33,7 @@ from dssl.settings.preparation import (
     StandardizeMoleculesSettings,
 )
 from dssl.settings.quality import CallActivitySettings, ComparePreprocessingSettings, ListFilesSettings
+from dssl.settings.second_assay import SecondAssaySettings
 
 
 class ScreenSettings(Settings):
@@ -48,6 +49,9 @@ class ScreenSettings(Settings):
     normalize_plate: NormalizePlateSettings = NormalizePlateSettings()
     list_files: ListFilesSettings = ListFilesSettings()
     assemble_profiles: AssembleProfilesSettings = AssembleProfilesSettings()
+    second_assay: SecondAssaySettings | None = Field(
+        None, description="present: profiles of a second assay take the place of the molecules' features"
+    )
     call_activity: CallActivitySettings = CallActivitySettings()
     pair_and_split: PairAndSplitSettings = PairAndSplitSettings()
     fit_preprocessing: FitPreprocessingSettings = FitPreprocessingSettings()

@@ -12,6 +12,7 @@ from dssl.steps import (
     phenotypes,
     quality,
     report,
+    second_assay,
     study,
     training,
 )
@@ -22,6 +23,7 @@ MODULES = (
     molecules,
     phenotypes,
     lists,
+    second_assay,
     quality,
     pairs,
     training,

@@ -92,12 +92,12 @@ def _kernels(
     from dssl.baselines.data import GAUSSIAN, TANIMOTO
     from dssl.molecules.kernels import gaussian_kernel
     from dssl.preprocessing.kernel_components import averaged_kernel, median_distance
-    from dssl.preprocessing.molecule import DESCRIPTORS, scaled_descriptors
+    from dssl.preprocessing.molecule import REAL_VALUED, scaled_descriptors
 
     featurizers = features.var[keys.FEATURIZER].astype(str).to_numpy()
     values = sparse.csr_matrix(features.X)
     kernels = {}
-    is_count = featurizers != DESCRIPTORS
+    is_count = ~np.isin(featurizers, REAL_VALUED)
     if is_count.any():
         counts, nothing = values[:, np.flatnonzero(is_count)], np.empty((features.n_obs, 0))
         blocks = featurizers[is_count].tolist()

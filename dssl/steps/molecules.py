@@ -17,21 +17,20 @@ def standardize_molecules(
     aliases: Output,
     rejected: Output,
     merged: Output,
+    changed: Output,
     threads: int = 1,
 ) -> None:
     """Clean the structures, merge duplicates, and list every rejected or merged input with its reason."""
-    from dssl.molecules.standardize import read_molecule_table
+    from dssl.molecules.standardize import open_molecules, read_molecule_table
     from dssl.molecules.standardize import standardize_molecules as standardize
 
-    wanted = list(
-        dict.fromkeys([columns.compound_id, columns.smiles, columns.name or columns.compound_id, *columns.keep])
-    )
-    frame = read_table(table, columns=wanted, text_columns=[columns.compound_id, columns.smiles, *columns.keep])
+    frame = open_molecules(table, columns)
     result = standardize(read_molecule_table(frame, columns, str(table)), settings, n_jobs=threads)
     write_table(molecules, result.molecules)
     write_table(aliases, result.aliases)
     write_table(rejected, result.rejected)
     write_table(merged, result.merged)
+    write_table(changed, result.changed)
 
 
 @step

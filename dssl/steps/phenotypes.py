@@ -1,6 +1,8 @@
 """Plates to one AnnData of comparable profiles."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -9,30 +11,40 @@ from dssl.provenance import stamp
 from dssl.settings.inputs import PlateTableSettings
 from dssl.settings.preparation import AssembleProfilesSettings, NormalizePlateSettings
 from dssl.steps.lists import PROFILES, listed
-from dssl.steps.registry import Input, Inputs, OptionalInput, Output, step
+from dssl.steps.registry import Input, Inputs, OptionalInput, OptionalInputs, Output, step
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 
-def read_wells(table: Path, plates: PlateTableSettings, plate_list: Path | None, features: bool = True) -> pd.DataFrame:
-    """Read the columns of a plate table that the settings name; columns of the plate list are added to every row."""
-    from dssl.phenotypes.columns import resolve_columns, text_columns
-    from dssl.phenotypes.read import add_listed_columns
-
-    extra = {} if plate_list is None else _listed(table, plate_list)
-    present = table_columns(table)
-    resolved = resolve_columns([*present, *(name for name in extra if name not in present)], plates, str(table))
-    wanted = [*resolved.metadata, *(resolved.features if features else [])]
-    frame = read_table(table, columns=[name for name in wanted if name in present], text_columns=text_columns(plates))
-    return add_listed_columns(frame, extra, str(table)) if extra else frame
-
-
-def read_well_columns(table: Path, plates: PlateTableSettings, plate_list: Path | None) -> pd.DataFrame:
-    """Read and check what a plate table says of its wells, without the feature values."""
+def read_well_columns(
+    table: Path, plates: PlateTableSettings, plate_list: Path | None, metadata: Sequence[Path]
+) -> pd.DataFrame:
+    """Read and check what a file of wells and its metadata tables say of the wells, without the feature values."""
     from dssl.phenotypes.read import describe_wells
+    from dssl.phenotypes.wells import read_wells, with_counted_cells
 
-    return describe_wells(read_wells(table, plates, plate_list, features=False), plates, str(table))
+    plates = with_counted_cells(plates)
+    frame = read_wells(table, plates, _listed(table, plate_list), metadata, features=False)
+    return describe_wells(frame, plates, str(table))
 
 
-def _listed(table: Path, plate_list: Path) -> dict[str, object]:
+def read_profiles(
+    table: Path, plates: PlateTableSettings, plate_list: Path | None, metadata: Sequence[Path]
+) -> "AnnData":
+    """Read the wells of a file as AnnData, raw but for counts, which are scaled and logged."""
+    from dssl.phenotypes.counts import log_expression
+    from dssl.phenotypes.read import read_plate_table
+    from dssl.phenotypes.wells import read_wells, with_counted_cells
+
+    plates = with_counted_cells(plates)
+    wells = read_plate_table(read_wells(table, plates, _listed(table, plate_list), metadata), plates, str(table))
+    return wells if plates.counts is None else log_expression(wells, plates.counts, str(table))
+
+
+def _listed(table: Path, plate_list: Path | None) -> dict[str, object]:
+    if plate_list is None:
+        return {}
     listed = read_table(plate_list, text_columns=["path"])
     row = listed[listed["path"].map(lambda name: stem_of(Path(name))) == stem_of(table)]
     return {str(name): value for name, value in row.drop(columns="path").iloc[0].items()}
@@ -45,16 +57,15 @@ def normalize_plate(
     plates: PlateTableSettings,
     table: Input,
     plate_list: OptionalInput,
+    metadata: OptionalInputs,
     profiles: Output,
     quality: Output,
 ) -> None:
     """Normalise the plates of one table, each against its own controls, and flag wells."""
     from dssl.phenotypes.normalize import normalize_plates
     from dssl.phenotypes.quality import plate_quality
-    from dssl.phenotypes.read import read_plate_table
 
-    wells = read_plate_table(read_wells(table, plates, plate_list), plates, str(table))
-    normalized = normalize_plates(wells, settings)
+    normalized = normalize_plates(read_profiles(table, plates, plate_list, metadata or []), settings)
     write_table(quality, plate_quality(normalized))
     write_anndata(profiles, normalized, stamp("normalize_plate", settings.model_dump(mode="json")))
 

@@ -19,8 +19,8 @@ from dssl.settings.preparation import (
 from dssl.settings.quality import CallActivitySettings, ComparePreprocessingSettings
 from dssl.steps.arrays import read_pairs
 from dssl.steps.lists import QUALITY, TABLE, listed
-from dssl.steps.phenotypes import read_wells
-from dssl.steps.registry import Input, Inputs, OptionalInput, Output, step
+from dssl.steps.phenotypes import read_profiles
+from dssl.steps.registry import Input, Inputs, OptionalInput, OptionalInputs, Output, step
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -48,6 +48,7 @@ def compare_preprocessing(
     fit: FitPreprocessingSettings,
     columns: PlateTableSettings,
     plate_list: OptionalInput,
+    metadata: OptionalInputs,
     plates: Inputs,
     profiles: Input,
     pairs: Input,
@@ -57,7 +58,6 @@ def compare_preprocessing(
 ) -> None:
     """Compare choices of preprocessing on compounds outside the test fold 0: replicates, mechanisms, batches."""
     from dssl.phenotypes.normalize import normalize_plates
-    from dssl.phenotypes.read import read_plate_table
     from dssl.preprocessing.choices import Choice, choices_of
     from dssl.preprocessing.comparison import compare_choices, draw_compounds
     from dssl.report.preprocessing import comparison_svg
@@ -74,7 +74,7 @@ def compare_preprocessing(
     for table, quality in zip(listed(plates, TABLE), listed(plates, QUALITY), strict=True):
         if wanted_plates.isdisjoint(read_table(quality, text_columns=[keys.PLATE])[keys.PLATE]):
             continue
-        raw = read_plate_table(read_wells(table, columns, plate_list), columns, str(table))
+        raw = read_profiles(table, columns, plate_list, metadata or [])
         for how in normalized.keys() - refused.keys():
             try:
                 normalized[how].append(_chosen_wells(normalize_plates(raw, how), names, wanted_plates, set(drawn)))

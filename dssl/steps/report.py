@@ -64,6 +64,7 @@ def report(
     from dssl.report.plates import plates_section
     from dssl.report.preprocessing import preprocessing_section
     from dssl.report.retrieval import retrieval_section
+    from dssl.report.second_assay import with_second_assay
 
     quality = pd.concat([_table(path) for path in listed(plates, QUALITY)], ignore_index=True)
     left_out = (excluded_wells, excluded_compounds, molecules, rejected, merged, dropped_features, folds)
@@ -91,6 +92,8 @@ def report(
         caveats_section(scores, simulated),
         settings_section(screen.model_dump(mode="json", exclude_none=True), package_versions()),
     ]
+    if screen.second_assay is not None:
+        sections = with_second_assay(sections, screen.second_assay.name)
     title = settings.title or screen.screen
     write_text(html, render(title, screen.screen, __version__, simulated, sections))
 

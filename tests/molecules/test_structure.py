@@ -1,5 +1,7 @@
 """Standardised structures against InChIKeys from the literature and RDKit's own scaffolds."""
 
+from dataclasses import replace
+
 import pytest
 from rdkit import Chem
 from rdkit.Chem.Scaffolds import MurckoScaffold
@@ -45,7 +47,7 @@ def test_known_inchikeys(smiles: str, inchikey: str) -> None:
 def test_standardised_smiles_are_a_fixed_point() -> None:
     for smiles in (IMATINIB, "C[N+](C)(C)CC(=O)[O-]", "N[Pt](N)(Cl)Cl", "[O-][n+]1ccccc1C(=O)[O-].[K+]"):
         once = standardize_smiles(smiles, SETTINGS)
-        assert standardize_smiles(once.smiles, SETTINGS) == once
+        assert standardize_smiles(once.smiles, SETTINGS) == replace(once, changes="")
 
 
 def test_scaffold_is_rdkits_and_empty_for_acyclic() -> None:

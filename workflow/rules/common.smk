@@ -12,6 +12,7 @@ from dssl.plan import (
     parts,
     plate_tables,
     reading_of_plates,
+    second_screen,
     shown,
     step_folder,
     wildcard,
@@ -42,6 +43,8 @@ ANNOTATION = (
     if SCREEN.plates.features.annotation
     else None
 )
+METADATA = [str(locate(SCREEN, each.table)) for each in SCREEN.plates.metadata]
+SECOND = second_screen(SCREEN) if SCREEN.second_assay else None
 PROBE_WELLS = SCREEN.evaluate_disentanglement.probe_tables.wells
 PROBE_COMPOUNDS = SCREEN.evaluate_disentanglement.probe_tables.compounds
 ACTIVITY = SCREEN.evaluate_retrieval.activity_table
@@ -71,9 +74,9 @@ def section(step):
     return getattr(SCREEN, step).to_json()
 
 
-def option(name, path):
+def option(name, *paths):
     """An option of a command, or nothing when the screen has no such file."""
-    return f"{name} {path}" if path else ""
+    return " ".join(map(str, (name, *paths))) if any(paths) else ""
 
 
 def tables_of(output):

@@ -9,6 +9,7 @@ rule standardize_molecules:
         aliases=f"{OUT}/standardize_molecules/aliases.tsv",
         rejected=f"{OUT}/standardize_molecules/rejected.tsv",
         merged=f"{OUT}/standardize_molecules/merged.tsv",
+        changed=f"{OUT}/standardize_molecules/changed.tsv",
         provenance=f"{OUT}/standardize_molecules/provenance.json",
     log:
         f"logs/{SCREEN.screen}/standardize_molecules.log",
@@ -27,7 +28,7 @@ rule standardize_molecules:
     shell:
         "dssl standardize_molecules --settings {params.settings:q} --columns {params.columns:q} "
         "--table {input.table} --molecules {output.molecules} --aliases {output.aliases} "
-        "--rejected {output.rejected} --merged {output.merged} --threads {threads} "
+        "--rejected {output.rejected} --merged {output.merged} --changed {output.changed} --threads {threads} "
         "--provenance {output.provenance} 2> {log}"
 
 
@@ -54,3 +55,54 @@ rule featurize_molecules:
         "dssl featurize_molecules --settings {params.settings:q} --molecules {input.molecules} "
         "--features {output.features} --threads {threads} "
         "--provenance {output.provenance} 2> {log}"
+
+
+if SECOND:
+    SECOND_LIST = (
+        str(locate(SECOND, SECOND.plates.plate_list))
+        if SECOND.plates.plate_list
+        else None
+    )
+    SECOND_METADATA = [
+        str(locate(SECOND, each.table)) for each in SECOND.plates.metadata
+    ]
+
+    rule profile_second_assay:
+        input:
+            molecules=rules.standardize_molecules.output.molecules,
+            second_molecules=str(molecule_table(SECOND)),
+            tables=[str(path) for path in plate_tables(SECOND).values()],
+            plate_list=SECOND_LIST or [],
+            metadata=SECOND_METADATA,
+        output:
+            features=f"{OUT}/profile_second_assay/features.h5ad",
+            rejected=f"{OUT}/profile_second_assay/rejected.tsv",
+            excluded_wells=f"{OUT}/profile_second_assay/excluded_wells.tsv",
+            without=f"{OUT}/profile_second_assay/without.tsv",
+            provenance=f"{OUT}/profile_second_assay/provenance.json",
+        log:
+            f"logs/{SCREEN.screen}/profile_second_assay.log",
+        benchmark:
+            f"logs/{SCREEN.screen}/profile_second_assay.benchmark.tsv"
+        conda:
+            "../../environment.yml"
+        threads: 2
+        resources:
+            mem_mb=16000,
+            runtime=120,
+        params:
+            settings=section("second_assay"),
+            plate_list=option("--plate-list", SECOND_LIST),
+            metadata=option("--metadata", *SECOND_METADATA),
+            version=VERSION,
+        shell:
+            "dssl profile_second_assay --settings {params.settings:q} --molecules {input.molecules} "
+            "--second-molecules {input.second_molecules} --tables {input.tables} "
+            "{params.plate_list} {params.metadata} --features {output.features} "
+            "--rejected {output.rejected} --excluded-wells {output.excluded_wells} "
+            "--without {output.without} --threads {threads} "
+            "--provenance {output.provenance} 2> {log}"
+
+
+# what stands opposite the phenotype: features of the molecules, or their profiles in a second assay
+PARTNER = rules.profile_second_assay if SECOND else rules.featurize_molecules

@@ -4,7 +4,7 @@
 rule pair_and_split:
     input:
         profiles=rules.assemble_profiles.output.profiles,
-        features=rules.featurize_molecules.output.features,
+        features=PARTNER.output.features,
         aliases=rules.standardize_molecules.output.aliases,
     output:
         pairs=f"{OUT}/pair_and_split/pairs.h5mu",
@@ -64,6 +64,7 @@ rule compare_preprocessing:
         tables=list(TABLES.values()),
         quality=expand(rules.normalize_plate.output.quality, table=TABLES),
         plate_list=PLATE_LIST or [],
+        metadata=METADATA,
         profiles=rules.assemble_profiles.output.profiles,
         pairs=rules.pair_and_split.output.pairs,
         aliases=rules.standardize_molecules.output.aliases,
@@ -88,11 +89,13 @@ rule compare_preprocessing:
         fit=section("fit_preprocessing"),
         columns=PLATES,
         plate_list=option("--plate-list", PLATE_LIST),
+        metadata=option("--metadata", *METADATA),
         version=VERSION,
     shell:
         "dssl compare_preprocessing --settings {params.settings:q} --normalize {params.normalize:q} "
         "--assemble {params.assemble:q} --split {params.split:q} --fit {params.fit:q} "
-        "--columns {params.columns:q} {params.plate_list} --plates {input.plates} "
+        "--columns {params.columns:q} {params.plate_list} {params.metadata} "
+        "--plates {input.plates} "
         "--profiles {input.profiles} --pairs {input.pairs} --aliases {input.aliases} "
         "--comparison {output.comparison} --figure {output.figure} "
         "--provenance {output.provenance} 2> {log}"

@@ -5,6 +5,7 @@ rule normalize_plate:
     input:
         table=lambda wildcards: TABLES[wildcards.table],
         plate_list=PLATE_LIST or [],
+        metadata=METADATA,
     output:
         profiles=f"{OUT}/normalize_plate/{{table}}.h5ad",
         quality=f"{OUT}/normalize_plate/{{table}}.quality.tsv",
@@ -22,10 +23,11 @@ rule normalize_plate:
         settings=section("normalize_plate"),
         plates=PLATES,
         plate_list=option("--plate-list", PLATE_LIST),
+        metadata=option("--metadata", *METADATA),
         version=VERSION,
     shell:
         "dssl normalize_plate --settings {params.settings:q} --plates {params.plates:q} "
-        "--table {input.table} {params.plate_list} --profiles {output.profiles} "
+        "--table {input.table} {params.plate_list} {params.metadata} --profiles {output.profiles} "
         "--quality {output.quality} --provenance {output.provenance} 2> {log}"
 
 

@@ -88,7 +88,7 @@ RECORDS = [
         else []
     ),
     rules.standardize_molecules.output.provenance,
-    rules.featurize_molecules.output.provenance,
+    PARTNER.output.provenance,
     *expand(rules.normalize_plate.output.provenance, table=TABLES),
     *expand(rules.list_plates.output.provenance, part=PARTS),
     rules.assemble_profiles.output.provenance,

@@ -1,0 +1,46 @@
+"""A second assay of the same compounds."""
+
+from dssl.io import read_table, write_anndata, write_table
+from dssl.provenance import stamp
+from dssl.settings.second_assay import SecondAssaySettings
+from dssl.steps.phenotypes import read_profiles
+from dssl.steps.registry import Input, Inputs, OptionalInput, OptionalInputs, Output, step
+
+
+@step
+def profile_second_assay(
+    *,
+    settings: SecondAssaySettings,
+    molecules: Input,
+    second_molecules: Input,
+    tables: Inputs,
+    plate_list: OptionalInput,
+    metadata: OptionalInputs,
+    features: Output,
+    rejected: Output,
+    excluded_wells: Output,
+    without: Output,
+    threads: int = 1,
+) -> None:
+    """Normalise the second assay's plates and average them over the compounds of the first."""
+    from dssl.molecules.standardize import open_molecules, read_molecule_table, standardize_molecules
+    from dssl.pairs.second_assay import second_profiles
+    from dssl.phenotypes.assemble import assemble_profiles
+    from dssl.phenotypes.normalize import normalize_plates
+
+    rows = read_molecule_table(
+        open_molecules(second_molecules, settings.molecules), settings.molecules, str(second_molecules)
+    )
+    measured = standardize_molecules(rows, settings.standardize_molecules, n_jobs=threads)
+    plates = [
+        normalize_plates(read_profiles(table, settings.plates, plate_list, metadata or []), settings.normalize_plate)
+        for table in tables
+    ]
+    wells = assemble_profiles(plates, settings.assemble_profiles).profiles
+    first = read_table(molecules, text_columns=["compound_id", "name"])
+    text = first.select_dtypes("object").columns
+    found = second_profiles(wells, measured.aliases, measured.molecules, first.fillna(dict.fromkeys(text, "")))
+    write_table(rejected, measured.rejected)
+    write_table(excluded_wells, found.excluded_wells)
+    write_table(without, found.without)
+    write_anndata(features, found.features, stamp("profile_second_assay", settings.model_dump(mode="json")))
