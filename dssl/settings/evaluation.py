@@ -22,9 +22,6 @@ class EvaluateRetrievalSettings(Settings):
     similarity_bins: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
         [0.3, 0.4, 0.5, 0.7], description="bounds between bins of Tanimoto similarity to the nearest training molecule"
     )
-    activity_table: str | None = Field(
-        None, description="table with the columns compound_id and active (true or false), for results by activity"
-    )
     n_bootstrap: int = Field(2000, ge=100, description="bootstrap samples over compounds, for the 95 % intervals")
     n_permutations: int = Field(2000, ge=100, description="permutations of the pairing, for the p-values")
     seed: int = Field(0, ge=0, description="seed of bootstrap and permutations")

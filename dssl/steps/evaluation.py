@@ -42,7 +42,7 @@ def evaluate_retrieval(
     molecules: Input,
     baselines: Input,
     learned: OptionalInputs,
-    activity: OptionalInput,
+    activity: Input,
     fold: str,
     queries: Output,
     permutations: Output,
@@ -69,7 +69,7 @@ def evaluate_retrieval(
     write_table(neighbors, rates)
     write_table(neighbor_permutations, dealt)
     prepared = read_pairs(inputs)
-    known = None if activity is None else read_table(activity, text_columns=[keys.COMPOUND_ID])
+    known = read_table(activity, text_columns=[keys.COMPOUND_ID])
     features = features_of(read_pairs(pairs), prepared)
     write_table(described, describe_compounds(features, prepared, embeddings["compound"], fold, known))
     write_table(doses, treatment_doses(embeddings["treatment"], fold))

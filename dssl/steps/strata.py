@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def describe_compounds(
-    features: "AnnData", inputs: "MuData", compounds: "AnnData", fold: str, activity: pd.DataFrame | None
+    features: "AnnData", inputs: "MuData", compounds: "AnnData", fold: str, activity: pd.DataFrame
 ) -> pd.DataFrame:
     """Describe the tested compounds of a fold, for `dssl.evaluation.strata`.
 
@@ -24,14 +24,14 @@ def describe_compounds(
     features : molecular features, rows as the molecules of `inputs`.
     inputs : preprocessed inputs of the fold.
     compounds : embedding of the mean profiles; X is what was encoded.
-    activity : columns compound_id and active, or None.
+    activity : columns compound_id and active; missing where a compound could not be called.
 
     Returns
     -------
     DataFrame
         fold, compound_id, nearest_training_similarity (Tanimoto, first fingerprint), replicate_correlation (mean
         over pairs of its tested wells, of preprocessed profiles; missing for one well), profile_length (of the mean
-        preprocessed profile) and, with `activity`, active (missing where it does not say).
+        preprocessed profile), and active (missing where `activity` does not say).
     """
     from dssl.molecules.similarity import first_fingerprint, nearest_similarity
 
@@ -52,8 +52,7 @@ def describe_compounds(
             "profile_length": np.linalg.norm(profiles, axis=1),
         }
     )
-    if activity is not None:
-        described["active"] = described[keys.COMPOUND_ID].map(activity_of(activity)).astype("boolean")
+    described["active"] = described[keys.COMPOUND_ID].map(activity_of(activity)).astype("boolean")
     return described
 
 
@@ -91,7 +90,7 @@ def activity_of(table: pd.DataFrame) -> "pd.Series[bool]":
     if missing:
         raise TableError(
             f"activity table: no column {', '.join(map(repr, missing))}; it has {first_few(table.columns, 12)}\n"
-            "Name a table with compound_id and active in evaluate_retrieval.activity_table."
+            "Name the file that call_activity wrote."
         )
     known = table.dropna(subset=["active"]).drop_duplicates(keys.COMPOUND_ID)
     names = known["active"].astype(str).str.lower()
@@ -100,7 +99,7 @@ def activity_of(table: pd.DataFrame) -> "pd.Series[bool]":
     if len(wrong):
         raise TableError(
             f"activity table: active must be true or false; {len(wrong)} values are not, first "
-            f"{wrong['active'].iloc[0]!r}: {first_few(wrong[keys.COMPOUND_ID])}\nCorrect the column."
+            f"{wrong['active'].iloc[0]!r}: {first_few(wrong[keys.COMPOUND_ID])}\nRun call_activity again."
         )
     return pd.Series(values.astype(bool).to_numpy(), index=known[keys.COMPOUND_ID].astype(str))
 

@@ -40,7 +40,7 @@ MADE_FROM = {
     "train_baseline": {"fit_preprocessing"},
     "train_learned_baseline": {"fit_preprocessing"},
     "select_learned_baseline": {"train_learned_baseline"},
-    "evaluate_retrieval": {"embed", "train_baseline", "select_learned_baseline"},
+    "evaluate_retrieval": {"embed", "train_baseline", "select_learned_baseline", "call_activity"},
     "evaluate_disentanglement": {"select_model"},
     "summarize_folds": {"evaluate_retrieval", "evaluate_disentanglement"},
     "report": {"summarize_folds", "embed", "call_activity", "compare_preprocessing"},

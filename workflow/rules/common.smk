@@ -47,7 +47,6 @@ METADATA = [str(locate(SCREEN, each.table)) for each in SCREEN.plates.metadata]
 SECOND = second_screen(SCREEN) if SCREEN.second_assay else None
 PROBE_WELLS = SCREEN.evaluate_disentanglement.probe_tables.wells
 PROBE_COMPOUNDS = SCREEN.evaluate_disentanglement.probe_tables.compounds
-ACTIVITY = SCREEN.evaluate_retrieval.activity_table
 FOLDS = folds(SCREEN)
 TEST_FOLDS = folds(SCREEN, with_full=False)
 HANDOVER_FOLD = FOLDS[-1] if SCREEN.pair_and_split.refit else FOLDS[0]

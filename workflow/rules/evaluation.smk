@@ -15,7 +15,7 @@ rule evaluate_retrieval:
             method=LEARNED,
             allow_missing=True,
         ),
-        activity=[ACTIVITY] if ACTIVITY else [],
+        activity=rules.call_activity.output.activity,
     output:
         queries=f"{OUT}/evaluate_retrieval/fold~{{fold}}/queries.parquet",
         permutations=f"{OUT}/evaluate_retrieval/fold~{{fold}}/permutations.parquet",
@@ -36,13 +36,12 @@ rule evaluate_retrieval:
     params:
         settings=section("evaluate_retrieval"),
         learned=lambda wildcards, input: option("--learned", input.learned),
-        activity=option("--activity", ACTIVITY),
         version=VERSION,
     shell:
         "dssl evaluate_retrieval --settings {params.settings:q} --pairs {input.pairs} --inputs {input.inputs} "
         "--wells {input.wells} --treatments {input.treatments} --compounds {input.compounds} "
         "--molecules {input.molecules} --baselines {input.baselines} {params.learned} "
-        "{params.activity} --fold {wildcards.fold} --queries {output.queries} "
+        "--activity {input.activity} --fold {wildcards.fold} --queries {output.queries} "
         "--permutations {output.permutations} --neighbors {output.neighbors} "
         "--neighbor-permutations {output.neighbor_permutations} --described {output.described} "
         "--doses {output.doses} "
