@@ -169,7 +169,7 @@ def test_controller_restarted(run: Run, row: Callable[..., None]) -> None:
     os.kill(int((STATE / "run/slurmctld.pid").read_text()), signal.SIGKILL)
     time.sleep(8)
     run.release()
-    subprocess.run([HERE / "start_slurm.sh"], check=True, capture_output=True)
+    slurm("slurmctld")
     repaired_by_itself(run, 1)
     row("slurmctld killed and started again", "nothing")
 
