@@ -102,7 +102,7 @@ def job_counts(screen: ScreenSettings) -> dict[str, int]:
         "train_shared": n_folds * n_beta * n_members,
         "train_specific": n_folds * n_beta * n_lam * n_members,
         "select_model": n_folds,
-        "embed": n_folds,
+        "embed_screen": n_folds,
         "train_baseline": n_tests,
         **(learned if n_learned else {}),
         "evaluate_retrieval": n_tests,

@@ -34,8 +34,8 @@ def rules(repository: Path) -> set[str]:
 
 
 def test_several_values_of_an_option_become_several_options() -> None:
-    given = ["embed", "--models", "a", "b", "c", "--fold", "0", "--tables", "x"]
-    expected = ["embed", "--models", "a", "--models", "b", "--models", "c", "--fold", "0", "--tables", "x"]
+    given = ["embed_screen", "--models", "a", "b", "c", "--fold", "0", "--tables", "x"]
+    expected = ["embed_screen", "--models", "a", "--models", "b", "--models", "c", "--fold", "0", "--tables", "x"]
     assert repeat_options(given) == expected
 
 
@@ -47,7 +47,7 @@ def test_several_values_of_an_option_become_several_options() -> None:
         ["--help"],
         ["check", "config.yaml"],
         ["new-screen", "a.csv", "b.csv", "--name", "x"],
-        ["embed", "--help"],
+        ["embed_screen", "--help"],
         ["train_shared", "--seed", "0", "--beta", "0.1"],
         ["train_shared", "--settings", '{"a": 1}', "--beta", "-1"],
     ],

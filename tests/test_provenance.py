@@ -18,8 +18,8 @@ def test_a_record_holds_the_hash_of_every_file(tmp_path: Path) -> None:
     read, written = tmp_path / "in.csv", tmp_path / "out.csv"
     read.write_text("a")
     written.write_text("b")
-    record = provenance_record("embed", {"fold": "0"}, {"pairs": [read], "tables": []}, {"wells": [written]})
-    assert record["step"] == "embed"
+    record = provenance_record("embed_screen", {"fold": "0"}, {"pairs": [read], "tables": []}, {"wells": [written]})
+    assert record["step"] == "embed_screen"
     assert record["parameters"] == {"fold": "0"}
     assert record["inputs"] == {
         "pairs": [{"path": read.as_posix(), "sha256": hashlib.sha256(b"a").hexdigest()}],
@@ -30,8 +30,8 @@ def test_a_record_holds_the_hash_of_every_file(tmp_path: Path) -> None:
 
 
 def test_a_stamp_is_text_only_and_does_not_depend_on_the_order_of_keys() -> None:
-    found = stamp("embed", {"b": 1, "a": {"c": 2}})
-    assert found == stamp("embed", {"a": {"c": 2}, "b": 1})
+    found = stamp("embed_screen", {"b": 1, "a": {"c": 2}})
+    assert found == stamp("embed_screen", {"a": {"c": 2}, "b": 1})
     assert all(isinstance(value, str) for value in found.values())
     assert json.loads(found["parameters"]) == {"a": {"c": 2}, "b": 1}
     assert found["version"] == dssl.__version__

@@ -16,7 +16,7 @@ from dssl.settings.evaluation import (
 )
 from dssl.settings.inputs import MoleculeTableSettings, PlateTableSettings
 from dssl.settings.learning import (
-    EmbedSettings,
+    EmbedScreenSettings,
     SelectModelSettings,
     SweepSettings,
     TrainSharedSettings,
@@ -52,7 +52,7 @@ class ScreenSettings(Settings):
     train_shared: TrainSharedSettings = TrainSharedSettings()
     train_specific: TrainSpecificSettings = TrainSpecificSettings()
     select_model: SelectModelSettings = SelectModelSettings()
-    embed: EmbedSettings = EmbedSettings()
+    embed_screen: EmbedScreenSettings = EmbedScreenSettings()
     train_baseline: TrainBaselineSettings = TrainBaselineSettings()
     train_learned_baseline: TrainLearnedBaselineSettings = TrainLearnedBaselineSettings()
     evaluate_retrieval: EvaluateRetrievalSettings = EvaluateRetrievalSettings()

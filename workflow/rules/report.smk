@@ -31,10 +31,10 @@ rule report:
         information=rules.summarize_folds.output.information_curve,
         attribution=rules.summarize_folds.output.attribution_groups,
         leakage=rules.summarize_folds.output.all_leakage,
-        map_compounds=expand(rules.embed.output.compounds, fold=HANDOVER_FOLD),
-        map_molecules=expand(rules.embed.output.molecules, fold=HANDOVER_FOLD),
-        example_compounds=expand(rules.embed.output.compounds, fold=TEST_FOLDS[0]),
-        example_molecules=expand(rules.embed.output.molecules, fold=TEST_FOLDS[0]),
+        map_compounds=expand(rules.embed_screen.output.compounds, fold=HANDOVER_FOLD),
+        map_molecules=expand(rules.embed_screen.output.molecules, fold=HANDOVER_FOLD),
+        example_compounds=expand(rules.embed_screen.output.compounds, fold=TEST_FOLDS[0]),
+        example_molecules=expand(rules.embed_screen.output.molecules, fold=TEST_FOLDS[0]),
     output:
         html=report(
             f"{OUT}/report.html", caption="../report/report.rst", category="Report"
@@ -95,7 +95,7 @@ RECORDS = [
         seed=MEMBERS,
     ),
     *expand(rules.select_model.output.provenance, fold=FOLDS),
-    *expand(rules.embed.output.provenance, fold=FOLDS),
+    *expand(rules.embed_screen.output.provenance, fold=FOLDS),
     *expand(rules.train_baseline.output.provenance, fold=TEST_FOLDS),
     *expand(
         rules.train_learned_baseline.output.provenance,
