@@ -11,6 +11,7 @@ from anndata import AnnData
 
 from dssl.errors import TableError, first_few
 from dssl.keys import IS_CONTROL, PLATE
+from dssl.phenotypes.assembled_state import AssembledState
 from dssl.phenotypes.blocklist import blocklisted
 from dssl.phenotypes.cells import settle_dtypes, text_of
 from dssl.phenotypes.quality import is_flagged, plate_rows
@@ -36,10 +37,13 @@ class AssembledProfiles:
         Wells of all tables in the order given, features in the order of the first table.
     dropped_features : DataFrame
         feature, reason ("absent", "blocklist", "missing", "constant in controls"), detail.
+    state : AssembledState
+        What new plates are treated with.
     """
 
     profiles: AnnData
     dropped_features: pd.DataFrame
+    state: AssembledState
 
 
 def assemble_profiles(plates: Sequence[AnnData], settings: AssembleProfilesSettings) -> AssembledProfiles:
@@ -67,8 +71,9 @@ def assemble_profiles(plates: Sequence[AnnData], settings: AssembleProfilesSetti
     """
     if not plates:
         raise TableError("there is no plate table to assemble; name some in plates.tables or plates.plate_list")
-    obs = _join_obs(plates)
-    features = list(dict.fromkeys(str(name) for plate in plates for name in plate.var_names))
+    obs = join_obs(plates)
+    features = read = list(dict.fromkeys(str(name) for plate in plates for name in plate.var_names))
+    sphering = None
     dropped: list[tuple[str, str, str]] = []
     features = _keep(features, ABSENT, _absent(plates, features), dropped)
     if settings.blocklist:
@@ -82,8 +87,10 @@ def assemble_profiles(plates: Sequence[AnnData], settings: AssembleProfilesSetti
         constant = profiles.var_names[~varies(profiles.X[controls])]
         features = _keep(features, CONSTANT, dict.fromkeys(constant, "cannot be sphered"), dropped)
         profiles = profiles[:, features].copy()
-        profiles.X = apply_sphering(fit_sphering(profiles.X[controls], settings.sphering_epsilon), profiles.X)
-    return AssembledProfiles(profiles, pd.DataFrame(dropped, columns=_DROPPED_COLUMNS))
+        sphering = fit_sphering(profiles.X[controls], settings.sphering_epsilon)
+        profiles.X = apply_sphering(sphering, profiles.X)
+    state = AssembledState(tuple(read), tuple(features), sphering)
+    return AssembledProfiles(profiles, pd.DataFrame(dropped, columns=_DROPPED_COLUMNS), state)
 
 
 def annotate_features(adata: AnnData, annotation: pd.DataFrame, source: str) -> None:
@@ -126,7 +133,14 @@ def annotate_features(adata: AnnData, annotation: pd.DataFrame, source: str) -> 
     adata.var = pd.concat([kept, settle_dtypes(added, list(added.columns))], axis=1)
 
 
-def _join_obs(plates: Sequence[AnnData]) -> pd.DataFrame:
+def join_obs(plates: Sequence[AnnData]) -> pd.DataFrame:
+    """The wells of all tables, with the union of their columns.
+
+    Raises
+    ------
+    TableError
+        If a well occurs twice.
+    """
     names = list(dict.fromkeys(column for plate in plates for column in plate.obs.columns))
     for column in names:
         lacking = [plate for plate in plates if column not in plate.obs]

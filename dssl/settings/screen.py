@@ -22,6 +22,7 @@ from dssl.settings.learning import (
     TrainSharedSettings,
     TrainSpecificSettings,
 )
+from dssl.settings.new_data import CalibrateScoresSettings, EmbedSettings, NewDataSettings, QuerySettings
 from dssl.settings.preparation import (
     AssembleProfilesSettings,
     FeaturizeMoleculesSettings,
@@ -57,6 +58,12 @@ class ScreenSettings(Settings):
     train_learned_baseline: TrainLearnedBaselineSettings = TrainLearnedBaselineSettings()
     evaluate_retrieval: EvaluateRetrievalSettings = EvaluateRetrievalSettings()
     evaluate_disentanglement: EvaluateDisentanglementSettings = EvaluateDisentanglementSettings()
+    calibrate_scores: CalibrateScoresSettings = CalibrateScoresSettings()
+    embed: EmbedSettings = EmbedSettings()
+    query: QuerySettings = QuerySettings()
+    new_data: dict[str, NewDataSettings] = Field(
+        {}, description="new molecules and plates by name, for `snakemake new_data`"
+    )
     report: ReportSettings = ReportSettings()
     manifest: ManifestSettings = ManifestSettings()
 

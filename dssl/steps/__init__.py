@@ -2,10 +2,34 @@
 
 from collections.abc import Callable
 
-from dssl.steps import evaluation, inputs, learned_baselines, molecules, pairs, phenotypes, report, study, training
+from dssl.steps import (
+    evaluation,
+    inputs,
+    learned_baselines,
+    molecules,
+    new_data,
+    pairs,
+    phenotypes,
+    report,
+    study,
+    trained_model,
+    training,
+)
 from dssl.steps.registry import STEPS
 
-MODULES = (inputs, molecules, phenotypes, pairs, training, learned_baselines, evaluation, report, study)
+MODULES = (
+    inputs,
+    molecules,
+    phenotypes,
+    pairs,
+    training,
+    learned_baselines,
+    evaluation,
+    report,
+    trained_model,
+    new_data,
+    study,
+)
 
 
 def all_steps() -> dict[str, Callable[..., None]]:

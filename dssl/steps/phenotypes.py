@@ -66,10 +66,12 @@ def assemble_profiles(
     annotation: OptionalInput,
     profiles: Output,
     dropped_features: Output,
+    state: Output,
 ) -> None:
     """Bring all plates together on the features that every plate has."""
     from dssl.phenotypes.assemble import annotate_features
     from dssl.phenotypes.assemble import assemble_profiles as assemble
+    from dssl.phenotypes.assembled_state import save_assembled
 
     assembled = assemble([read_anndata(path) for path in plates], settings)
     adata = assembled.profiles
@@ -77,4 +79,6 @@ def assemble_profiles(
         first = table_columns(annotation)[0]
         annotate_features(adata, read_table(annotation, text_columns=[first]).set_index(first), str(annotation))
     write_table(dropped_features, assembled.dropped_features)
-    write_anndata(profiles, adata, stamp("assemble_profiles", settings.model_dump(mode="json")))
+    record = stamp("assemble_profiles", settings.model_dump(mode="json"))
+    save_assembled(state, assembled.state, record)
+    write_anndata(profiles, adata, record)

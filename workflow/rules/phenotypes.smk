@@ -36,6 +36,7 @@ rule assemble_profiles:
     output:
         profiles=f"{OUT}/assemble_profiles/profiles.h5ad",
         dropped_features=f"{OUT}/assemble_profiles/dropped_features.tsv",
+        state=f"{OUT}/assemble_profiles/state.safetensors",
         provenance=f"{OUT}/assemble_profiles/provenance.json",
     log:
         f"logs/{SCREEN.screen}/assemble_profiles.log",
@@ -53,4 +54,5 @@ rule assemble_profiles:
     shell:
         "dssl assemble_profiles --settings {params.settings:q} --plates {input.plates} "
         "{params.annotation} --profiles {output.profiles} "
-        "--dropped-features {output.dropped_features} --provenance {output.provenance} 2> {log}"
+        "--dropped-features {output.dropped_features} --state {output.state} "
+        "--provenance {output.provenance} 2> {log}"

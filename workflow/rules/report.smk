@@ -33,8 +33,12 @@ rule report:
         leakage=rules.summarize_folds.output.all_leakage,
         map_compounds=expand(rules.embed_screen.output.compounds, fold=HANDOVER_FOLD),
         map_molecules=expand(rules.embed_screen.output.molecules, fold=HANDOVER_FOLD),
-        example_compounds=expand(rules.embed_screen.output.compounds, fold=TEST_FOLDS[0]),
-        example_molecules=expand(rules.embed_screen.output.molecules, fold=TEST_FOLDS[0]),
+        example_compounds=expand(
+            rules.embed_screen.output.compounds, fold=TEST_FOLDS[0]
+        ),
+        example_molecules=expand(
+            rules.embed_screen.output.molecules, fold=TEST_FOLDS[0]
+        ),
     output:
         html=report(
             f"{OUT}/report.html", caption="../report/report.rst", category="Report"
@@ -52,7 +56,7 @@ rule report:
         runtime=30,
     params:
         settings=section("report"),
-        screen=SCREEN.to_json(),
+        screen=SCREEN.model_copy(update={"new_data": {}}).to_json(),
         simulated="--simulated" if SCREEN.simulate_screen else "--no-simulated",
         version=VERSION,
     shell:
@@ -96,6 +100,8 @@ RECORDS = [
     ),
     *expand(rules.select_model.output.provenance, fold=FOLDS),
     *expand(rules.embed_screen.output.provenance, fold=FOLDS),
+    rules.calibrate_scores.output.provenance,
+    rules.bundle_model.output.provenance,
     *expand(rules.train_baseline.output.provenance, fold=TEST_FOLDS),
     *expand(
         rules.train_learned_baseline.output.provenance,

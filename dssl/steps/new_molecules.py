@@ -1,0 +1,235 @@
+"""Codes of new molecules: standardised, featurised and preprocessed as the screen's were, in blocks on several processes."""
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dssl import keys
+from dssl.errors import TableError, first_few
+from dssl.evaluation.applicability import flag
+from dssl.io import read_table, write_table
+from dssl.settings.inputs import MoleculeTableSettings
+from dssl.settings.new_data import AppliedSettings, EmbedSettings
+from dssl.steps.bundle import MOLECULES, PREPROCESSING, RANGES, Bundle, read_description
+from dssl.steps.embeddings import code_table
+from dssl.steps.held_out import descriptors_outside, is_role, references_of
+from dssl.steps.neighbors import Reference, neighbor_table, reference_molecules
+from dssl.steps.streaming import embedding_writer, table_writer
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from dssl.preprocessing.state import PreprocessingState
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 1024
+NEW = "new"  # role of a compound that the model was not trained on
+
+
+@dataclass(frozen=True)
+class _Featurized:
+    """A block of molecules as the model takes them, and what tells how far they are from the training molecules."""
+
+    inputs: NDArray[np.float32]
+    neighbors: NDArray[np.int64]
+    similarities: NDArray[np.float64]
+    outside: NDArray[np.float64] | None
+    undefined: list[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class _Featurizer:
+    """What a process needs of the model to featurise molecules."""
+
+    settings: AppliedSettings
+    state: "PreprocessingState"
+    fingerprints: list[Any]
+    ranges: pd.DataFrame
+
+
+def read_new_molecules(path: Path, columns: MoleculeTableSettings) -> pd.DataFrame:
+    """Read a table of new molecules: input_id, smiles, name, kept columns.
+
+    Raises
+    ------
+    TableError
+        If the table has no row, or lacks a column.
+    """
+    from dssl.molecules.standardize import read_molecule_table
+
+    named = [columns.compound_id, columns.smiles, columns.name or columns.compound_id, *columns.keep]
+    text = [columns.compound_id, columns.smiles, *columns.keep]
+    frame = read_table(path, columns=list(dict.fromkeys(named)), text_columns=text)
+    if frame.empty:
+        raise TableError(f"{path}: expected molecules, the table has no rows\nName the right file.")
+    return read_molecule_table(frame, columns, str(path))
+
+
+def embed_molecules(bundle: Bundle, frame: pd.DataFrame, settings: EmbedSettings, folder: Path, threads: int) -> None:
+    """Write codes, nearest training compounds and applicability of new molecules.
+
+    Files: molecules.h5ad and molecules.csv.gz (codes in obsm, one row per compound), neighbors.tsv.gz, and
+    aliases.tsv, merged.tsv and rejected.tsv, which say what became of every id.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The trained model.
+    frame : DataFrame
+        What `read_new_molecules` gave.
+    settings : EmbedSettings
+        Number of neighbours.
+    folder : Path
+        Where the files go.
+    threads : int
+        Processes; the result does not depend on it.
+    """
+    from dssl.molecules.standardize import standardize_molecules
+
+    result = standardize_molecules(frame, bundle.settings.standardize_molecules, n_jobs=threads)
+    for name in ("aliases", "merged", "rejected"):
+        write_table(folder / f"{name}.tsv", getattr(result, name))
+    molecules = _with_role(result.molecules, bundle).set_index(keys.COMPOUND_ID, drop=False)
+    molecules.index.name = None
+    reference = reference_molecules(bundle)
+    described: list[pd.DataFrame] = []
+    undefined: Counter[str] = Counter()
+    with (
+        embedding_writer(folder / "molecules.h5ad", molecules.index, bundle.stamp(), len(bundle.models)) as embeddings,
+        table_writer(folder / "molecules.csv.gz") as table,
+        table_writer(folder / "neighbors.tsv.gz") as neighbors,
+    ):
+        for rows, block in _featurized(bundle, molecules, settings.n_neighbors, threads):
+            adata = _encoded(bundle, molecules.iloc[rows], block)
+            embeddings.append(dict(adata.obsm))
+            table.append(code_table(adata))
+            neighbors.append(_neighbors(adata, block, reference, settings.n_neighbors))
+            described.append(adata.obs)
+            undefined.update(dict(block.undefined))
+        embeddings.describe(pd.concat(described))
+    if undefined:
+        shown = first_few(f"{name} ({count})" for name, count in undefined.most_common())
+        logger.warning("%d descriptor(s) are undefined for some molecules and 0 there: %s", len(undefined), shown)
+
+
+def _with_role(molecules: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
+    """Add the screen's compound of the same skeleton (`same_as`, "" if none) and its role in training (`split`)."""
+    known = bundle.molecules.obs
+    first = ~known[keys.SKELETON].astype(str).duplicated().to_numpy()
+    skeletons = known[keys.SKELETON].astype(str)[first]
+    names = pd.Series(known.index[first].astype(str), index=skeletons)
+    roles = pd.Series(known[keys.SPLIT].astype(str)[first].to_numpy(), index=skeletons)
+    return molecules.assign(
+        same_as=molecules[keys.SKELETON].map(names).fillna("").astype(object),
+        **{keys.SPLIT: molecules[keys.SKELETON].map(roles).fillna(NEW).astype(object)},
+    )
+
+
+def _featurized(bundle: Bundle, molecules: pd.DataFrame, k: int, threads: int) -> Iterator[tuple[slice, _Featurized]]:
+    from rich.console import Console
+    from rich.progress import track
+
+    from dssl.molecules.parallel import each_chunk
+
+    pairs = list(zip(molecules[keys.COMPOUND_ID], molecules[keys.SMILES], strict=True))
+    slices = [slice(start, start + BLOCK) for start in range(0, len(pairs), BLOCK)]
+    worker = partial(_featurize, folder=bundle.folder, k=k)
+    blocks = each_chunk(worker, [pairs[rows] for rows in slices], threads)
+    console = Console(stderr=True)
+    yield from track(
+        zip(slices, blocks, strict=True),
+        description="embedding",
+        total=len(slices),
+        console=console,
+        disable=not sys.stderr.isatty(),
+    )
+
+
+def _featurize(pairs: Sequence[tuple[str, str]], folder: Path, k: int) -> _Featurized:
+    from dssl.molecules.featurize import UNDEFINED, featurize_molecules
+    from dssl.molecules.neighbors import nearest_by_structure, structural_fingerprints
+    from dssl.preprocessing.molecule import apply_molecule
+
+    model = _featurizer(folder)
+    frame = pd.DataFrame(pairs, columns=[keys.COMPOUND_ID, keys.SMILES])
+    with _quiet():
+        features = featurize_molecules(frame, model.settings.featurize_molecules)
+    places, similarities = nearest_by_structure(
+        structural_fingerprints(list(frame[keys.SMILES])), model.fingerprints, k
+    )
+    missing = features.uns[UNDEFINED]
+    return _Featurized(
+        inputs=apply_molecule(model.state.molecule, features.X, list(features.var_names)),
+        neighbors=places,
+        similarities=similarities,
+        outside=descriptors_outside(features, model.ranges) if len(model.ranges) else None,
+        undefined=list(zip(missing["descriptor"], missing["n_molecules"], strict=True)),
+    )
+
+
+@lru_cache(maxsize=1)
+def _featurizer(folder: Path) -> _Featurizer:
+    from dssl.io import read_anndata
+    from dssl.molecules.neighbors import structural_fingerprints
+    from dssl.preprocessing.state import load_state
+
+    _, description = read_description(folder)
+    known = read_anndata(folder / MOLECULES)
+    return _Featurizer(
+        settings=AppliedSettings.model_validate(description["settings"]),
+        state=load_state(folder / PREPROCESSING),
+        fingerprints=structural_fingerprints(list(known.obs[keys.SMILES][is_role(known, keys.TRAIN)].astype(str))),
+        ranges=read_table(folder / RANGES),
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    # what featurising logs of every block is said once, of all blocks together
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _encoded(bundle: Bundle, molecules: pd.DataFrame, block: _Featurized) -> "AnnData":
+    """Codes of a block, with its measures and flags in obs."""
+    from anndata import AnnData
+
+    from dssl.training.encode import encode
+
+    measures = {"nearest_tanimoto": block.similarities[:, 0]}
+    if block.outside is not None:
+        measures["descriptors_outside"] = block.outside
+    limits = bundle.settings.calibrate_scores
+    flags = flag(references_of(bundle.held_out, keys.MOLECULE), measures, limits.outside_below, limits.borderline_below)
+    codes = encode(bundle.models, None, block.inputs)
+    adata = AnnData(obs=molecules.assign(**measures, **{str(name): flags[name].to_numpy() for name in flags}))
+    adata.obsm[keys.X_SHARED] = codes.shared[keys.MOLECULE]
+    adata.obsm[keys.X_SPECIFIC] = codes.specific[keys.MOLECULE]
+    return adata
+
+
+def _neighbors(adata: "AnnData", block: _Featurized, reference: Reference, k: int) -> pd.DataFrame:
+    from dssl.steps.neighbors import nearest_by_code
+
+    names = list(adata.obs_names)
+    by_code = nearest_by_code(adata.obsm[keys.X_SHARED], reference.codes[keys.X_SHARED], k)
+    return pd.concat(
+        [
+            neighbor_table(names, "structure", block.neighbors, block.similarities, reference.obs),
+            neighbor_table(names, keys.X_SHARED, *by_code, reference.obs),
+        ]
+    )

@@ -1,0 +1,187 @@
+"""Codes of new plates: normalised with their own controls, then treated with the saved state."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from dssl import keys
+from dssl.errors import TableError, first_few
+from dssl.evaluation.applicability import flag, nearest_distance
+from dssl.io import table_columns, write_anndata, write_table
+from dssl.settings.inputs import FeatureColumns, PlateTableSettings
+from dssl.settings.new_data import EmbedSettings
+from dssl.steps.bundle import Bundle
+from dssl.steps.embeddings import LEVELS, Level, code_table, encode_level
+from dssl.steps.held_out import is_role, references_of
+from dssl.steps.neighbors import nearest_by_code, neighbor_table, reference_profiles
+from dssl.steps.new_molecules import NEW
+from dssl.steps.phenotypes import read_wells
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+logger = logging.getLogger(__name__)
+
+
+def embed_plates(bundle: Bundle, tables: Sequence[Path], settings: EmbedSettings, folder: Path) -> None:
+    """Write codes, nearest training compounds and applicability of the wells, treatments and compounds of new plates.
+
+    Files: wells, treatments and compounds, as .h5ad (codes in obsm) and .csv.gz; neighbors.tsv.gz of the compounds;
+    quality.tsv of the plates; excluded_wells.tsv. Control wells have codes too; treatments and compounds are made of
+    the treated wells that name a compound.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The trained model.
+    tables : sequence of Path
+        New plate tables.
+    settings : EmbedSettings
+        Columns, controls, and number of neighbours.
+    folder : Path
+        Where the files go.
+
+    Raises
+    ------
+    TableError
+        If a table lacks features of the model, a plate lacks controls, or no treated well can be used.
+    """
+    from dssl.phenotypes.quality import plate_quality
+
+    plates = bundle.settings.plates.model_copy(
+        update={key: value for key in ("columns", "control") if (value := getattr(settings, key)) is not None}
+    )
+    normalized = [_normalized(bundle, path, plates) for path in tables]
+    write_table(folder / "quality.tsv", pd.concat([plate_quality(adata) for adata in normalized], ignore_index=True))
+    wells = _joined(bundle, normalized)
+    used = _usable(wells, bundle, folder)
+    levels = _levels(bundle, used)
+    for name, level in levels.items():
+        adata = _encoded(bundle, level, LEVELS[name])
+        write_table(folder / f"{name}.csv.gz", code_table(adata))
+        write_anndata(folder / f"{name}.h5ad", adata, bundle.stamp())
+        if name == "compounds":
+            write_table(folder / "neighbors.tsv.gz", _neighbors(bundle, adata, settings.n_neighbors))
+
+
+def _normalized(bundle: Bundle, path: Path, plates: PlateTableSettings) -> "AnnData":
+    """One table's plates, each against its own controls, on the features of the assembled profiles."""
+    from anndata import AnnData
+
+    from dssl.phenotypes.normalize import normalize_plates
+    from dssl.phenotypes.read import read_plate_table
+
+    names = _features_to_read(bundle, path, plates)
+    named = plates.model_copy(update={"features": FeatureColumns(names=names)})
+    wells = read_plate_table(read_wells(path, named, None), named, str(path))
+    normalized = normalize_plates(wells, bundle.settings.normalize_plate)
+    needed = list(_needed(bundle))
+    values = normalized.X[:, normalized.var_names.get_indexer(needed)]
+    return AnnData(values, obs=normalized.obs, var=normalized.var.loc[needed])
+
+
+def _needed(bundle: Bundle) -> tuple[str, ...]:
+    """Features without which a profile cannot be embedded: sphering mixes all of them."""
+    return bundle.assembled.kept if bundle.assembled.sphering is not None else bundle.state.phenotype.names
+
+
+def _features_to_read(bundle: Bundle, path: Path, plates: PlateTableSettings) -> list[str]:
+    """Features of the screen that a table has; all that are needed must be there.
+
+    Raises
+    ------
+    TableError
+        If features are missing, with their number and the first names.
+    """
+    from dssl.phenotypes.columns import matching_features
+
+    present = table_columns(path)
+    known, needed = bundle.assembled.read, _needed(bundle)
+    there = set(present)
+    missing = [name for name in needed if name not in there]
+    if missing:
+        raise TableError(
+            f"{path}: {len(missing)} of the {len(needed)} features that the model needs are missing:"
+            f" {first_few(missing, 8)}\nMeasure them, or name the columns as the screen {bundle.settings.screen} does."
+        )
+    extra = sorted(set(matching_features(present, plates.features)) - set(known))
+    if extra:
+        logger.warning("%s: %d features are unknown to the model and not used: %s", path, len(extra), first_few(extra))
+    absent = [name for name in known if name not in there]
+    if absent:
+        logger.info("%s: %d features that the model does not use are not there", path, len(absent))
+    return [name for name in known if name in there]
+
+
+def _joined(bundle: Bundle, plates: Sequence["AnnData"]) -> "AnnData":
+    from anndata import AnnData
+
+    from dssl.phenotypes.assemble import join_obs
+    from dssl.phenotypes.sphering import apply_sphering
+
+    values = np.concatenate([plate.X for plate in plates])
+    if bundle.assembled.sphering is not None:
+        values = apply_sphering(bundle.assembled.sphering, values)
+    return AnnData(values, obs=join_obs(plates), var=plates[0].var)
+
+
+def _usable(wells: "AnnData", bundle: Bundle, folder: Path) -> "AnnData":
+    """Wells without a flag that excluded wells of the screen; the others are listed."""
+    flags = bundle.settings.exclude_flags
+    flagged = wells.obs[flags].to_numpy(dtype=bool)
+    excluded = flagged.any(axis=1)
+    listed = wells.obs.loc[excluded, [keys.PLATE, keys.WELL, keys.COMPOUND_ID]]
+    reasons = [", ".join(np.asarray(flags)[row]) for row in flagged[excluded]]
+    write_table(folder / "excluded_wells.tsv", listed.assign(reason=pd.Series(reasons, listed.index, dtype=object)))
+    logger.info("%d of %d wells are embedded, %d excluded", (~excluded).sum(), len(wells), excluded.sum())
+    return wells[~excluded].copy()
+
+
+def _levels(bundle: Bundle, wells: "AnnData") -> dict[str, Level]:
+    """Inputs of the model at every level, described."""
+    from dssl.pairs.levels import pool
+    from dssl.pairs.pairing import treatment_names
+    from dssl.preprocessing.phenotype import apply_phenotype
+
+    obs = wells.obs.copy()
+    obs[keys.COMPOUND_ID] = obs[keys.COMPOUND_ID].map(bundle.aliases).fillna(obs[keys.COMPOUND_ID]).astype(object)
+    obs[keys.TREATMENT] = treatment_names(obs[keys.COMPOUND_ID], obs[keys.DOSE_UM])
+    roles = bundle.molecules.obs[keys.SPLIT].astype(str)
+    obs[keys.SPLIT] = obs[keys.COMPOUND_ID].map(roles).fillna(NEW).astype(object)
+    treated = (~obs[keys.IS_CONTROL] & (obs[keys.COMPOUND_ID] != "")).to_numpy(dtype=bool)
+    if not treated.any():
+        raise TableError(
+            f"none of the {len(obs)} usable wells is treated with a named compound\n"
+            "Correct the columns of the new plates (compound_id, control), or look at excluded_wells.tsv."
+        )
+    inputs = apply_phenotype(bundle.state.phenotype, wells.X, list(wells.var_names))
+    levels = {}
+    for name, level in LEVELS.items():
+        rows = np.ones(len(obs), dtype=bool) if level == "well" else treated
+        values, described = pool(inputs[rows], obs[rows], level)
+        levels[name] = Level(values, described, "component", keys.PHENOTYPE)
+    return levels
+
+
+def _encoded(bundle: Bundle, level: Level, name: str) -> "AnnData":
+    """Codes of one level, with its distance to the training compounds and its flag in obs."""
+    training = bundle.compounds.X[is_role(bundle.compounds, keys.TRAIN)]
+    measures = {"nearest_distance": nearest_distance(level.values, training)}
+    limits = bundle.settings.calibrate_scores
+    flags = flag(references_of(bundle.held_out, name), measures, limits.outside_below, limits.borderline_below)
+    obs = level.obs.assign(**measures, **{str(name): flags[name].to_numpy() for name in flags})
+    return encode_level(Level(level.values, obs, level.unit, level.modality), bundle.models)
+
+
+def _neighbors(bundle: Bundle, compounds: "AnnData", k: int) -> pd.DataFrame:
+    reference = reference_profiles(bundle)
+    names = list(compounds.obs_names)
+    tables = [
+        neighbor_table(names, code, *nearest_by_code(compounds.obsm[code], items, k), reference.obs)
+        for code, items in reference.codes.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
