@@ -108,5 +108,5 @@ def _embed(
     if plates:
         embed_plates(bundle, plates, settings, out)
     elif molecules is not None:
-        columns = settings.molecules or bundle.settings.molecules.model_copy(update={"keep": []})
-        embed_molecules(bundle, read_new_molecules(molecules, columns), settings, out, threads)
+        frame = read_new_molecules(molecules, settings.molecules, bundle.settings.molecules)
+        embed_molecules(bundle, frame, settings, out, threads)

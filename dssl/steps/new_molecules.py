@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dssl import keys
 from dssl.errors import TableError, first_few
 from dssl.evaluation.applicability import flag
-from dssl.io import read_table, write_table
+from dssl.io import read_table, table_columns, write_table
 from dssl.settings.inputs import MoleculeTableSettings
 from dssl.settings.new_data import AppliedSettings, EmbedSettings
 from dssl.steps.bundle import MOLECULES, PREPROCESSING, RANGES, Bundle, read_description
@@ -58,8 +58,18 @@ class _Featurizer:
     ranges: pd.DataFrame
 
 
-def read_new_molecules(path: Path, columns: MoleculeTableSettings) -> pd.DataFrame:
+def read_new_molecules(path: Path, columns: MoleculeTableSettings | None, as_in: MoleculeTableSettings) -> pd.DataFrame:
     """Read a table of new molecules: input_id, smiles, name, kept columns.
+
+    Parameters
+    ----------
+    path : Path
+        CSV, TSV or Parquet.
+    columns : MoleculeTableSettings, optional
+        What its columns are called; as in the screen where left out, except that a name may be missing and nothing
+        else is kept.
+    as_in : MoleculeTableSettings
+        The screen's columns.
 
     Raises
     ------
@@ -68,7 +78,18 @@ def read_new_molecules(path: Path, columns: MoleculeTableSettings) -> pd.DataFra
     """
     from dssl.molecules.standardize import read_molecule_table
 
+    present = table_columns(path)
+    if columns is None:
+        name = as_in.name if as_in.name in present else None
+        columns = as_in.model_copy(update={"name": name, "keep": []})
     named = [columns.compound_id, columns.smiles, columns.name or columns.compound_id, *columns.keep]
+    absent = [column for column in dict.fromkeys(named) if column not in present]
+    if absent:
+        raise TableError(
+            f"{path}: no column {first_few(map(repr, absent))}; it has {first_few(map(repr, present), 12)}\n"
+            """Say what they are called: --settings '{"molecules": {"compound_id": "ID", "smiles": "SMILES"}}', """
+            "or new_data.<name>.molecules in the YAML."
+        )
     text = [columns.compound_id, columns.smiles, *columns.keep]
     frame = read_table(path, columns=list(dict.fromkeys(named)), text_columns=text)
     if frame.empty:
