@@ -130,6 +130,11 @@ def applied_settings(screen: ScreenSettings) -> AppliedSettings:
     )
 
 
+def without_new_data(screen: ScreenSettings) -> ScreenSettings:
+    """The screen itself, whatever its model is used for later."""
+    return screen.model_copy(update={"new_data": {}, "embed": EmbedSettings(), "query": QuerySettings()})
+
+
 def new_entry(screen: ScreenSettings, name: str) -> NewDataSettings:
     """One entry of `new_data`.
 

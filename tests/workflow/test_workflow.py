@@ -40,8 +40,10 @@ MADE_FROM = {
     "evaluate_retrieval": {"embed_screen", "train_baseline", "select_learned_baseline"},
     "evaluate_disentanglement": {"select_model"},
     "summarize_folds": {"evaluate_retrieval", "evaluate_disentanglement"},
+    "calibrate_scores": {"embed_screen"},
+    "bundle_model": {"calibrate_scores", "assemble_profiles"},
     "report": {"summarize_folds", "embed_screen"},
-    "manifest": {"report"},
+    "manifest": {"report", "bundle_model"},
 }
 
 # one change per section of the YAML, and the steps that read the section
@@ -65,6 +67,11 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "train_learned_baseline": ({"trials": 2}, {"train_learned_baseline", "select_learned_baseline"}),
     "evaluate_retrieval": ({"seed": 1}, {"evaluate_retrieval", "summarize_folds"}),
     "evaluate_disentanglement": ({"seed": 1}, {"evaluate_disentanglement"}),
+    "calibrate_scores": ({"seed": 1}, {"calibrate_scores"}),
+    # nothing of the screen itself depends on new data
+    "embed": ({"n_neighbors": 1}, set()),
+    "query": ({"n_hits": 1}, set()),
+    "new_data": ({"more": {"compounds": ["DSSL-0001"]}}, set()),
     "report": ({"n_examples": 3}, {"report"}),
     # the report prints every setting, so that it is made again after any change
     "manifest": ({"licence": "CC0"}, {"manifest", "report"}),

@@ -8,6 +8,7 @@ from dssl.plan import (
     new_settings,
     new_tables,
     ranked_entries,
+    without_new_data,
 )
 
 NEW_DATA = f"{OUT}/new_data/{{name}}"

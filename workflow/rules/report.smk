@@ -56,7 +56,7 @@ rule report:
         runtime=30,
     params:
         settings=section("report"),
-        screen=SCREEN.model_copy(update={"new_data": {}}).to_json(),
+        screen=without_new_data(SCREEN).to_json(),
         simulated="--simulated" if SCREEN.simulate_screen else "--no-simulated",
         version=VERSION,
     shell:

@@ -64,15 +64,11 @@ def test_the_screens_own_plates_have_the_codes_that_the_workflow_gave_them(train
     assert neighbors["neighbor_mechanism"].notna().all()
 
 
-def test_blocks_and_processes_change_nothing(
-    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_blocks_and_processes_change_nothing(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = codes(run(trained, tmp_path / "whole", molecules=trained.molecules) / "molecules.h5ad")
     monkeypatch.setattr(new_molecules, "BLOCK", 7)
     out = tmp_path / "blocks"
-    embed(
-        settings=EmbedSettings(), model=trained.model, molecules=trained.molecules, plates=None, out=out, threads=2
-    )
+    embed(settings=EmbedSettings(), model=trained.model, molecules=trained.molecules, plates=None, out=out, threads=2)
     for name in CODES:
         np.testing.assert_allclose(codes(out / "molecules.h5ad")[name], whole[name], atol=1e-5)
     table = pd.read_csv(out / "molecules.csv.gz")
@@ -123,7 +119,9 @@ def test_a_missing_feature_is_named(trained: Trained, tmp_path: Path, plate: pd.
     kept = read_json(trained.model / "model.json")
     assert kept["format"] == "dssl-bundle/1"
     path = written(plate.drop(columns=features[3:20]), tmp_path / "P.csv")
-    with pytest.raises(TableError, match=rf"P\.csv: 1\d of the \d+ features that the model needs are missing: .*{features[4]}"):
+    with pytest.raises(
+        TableError, match=rf"P\.csv: 1\d of the \d+ features that the model needs are missing: .*{features[4]}"
+    ):
         run(trained, tmp_path / "out", plates=[path])
     assert not (tmp_path / "out" / "wells.h5ad").exists()
 
@@ -159,7 +157,9 @@ def test_a_plate_without_controls(trained: Trained, tmp_path: Path, plate: pd.Da
 
 def test_a_plate_of_controls_only(trained: Trained, tmp_path: Path, plate: pd.DataFrame) -> None:
     path = written(plate[plate["Role"] == "control"], tmp_path / "P.csv")
-    with pytest.raises(TableError, match="none of the 3?2? usable wells is treated|usable wells is treated with a named"):
+    with pytest.raises(
+        TableError, match="none of the 3?2? usable wells is treated|usable wells is treated with a named"
+    ):
         run(trained, tmp_path / "out", plates=[path])
 
 
