@@ -20,11 +20,24 @@ MOST_VALUES = 2001  # of a reference distribution: the share of one value is kno
 
 @dataclass(frozen=True)
 class Measure:
-    """How far from the training set something is; what a large value means, and how it is put into words."""
+    """How far from the training set something is.
+
+    Attributes
+    ----------
+    name : str
+        Column of obs.
+    far_is : str
+        "low" or "high": which values are far.
+    text : str
+        The value in words.
+    only_beyond : bool
+        Counts only beyond every held-out compound: strong profiles are far from others, and are retrieved well.
+    """
 
     name: str
-    far_is: str  # "low" or "high"
+    far_is: str
     text: str
+    only_beyond: bool = False
 
 
 MEASURES = {
@@ -32,7 +45,8 @@ MEASURES = {
     for measure in (
         Measure("nearest_tanimoto", "low", "Tanimoto similarity {value:.2f} to the nearest training molecule"),
         Measure("descriptors_outside", "high", "{value:.0f} descriptors outside the range of the training molecules"),
-        Measure("nearest_distance", "high", "distance {value:.3g} to the nearest training profile"),
+        Measure("nearest_cosine", "low", "cosine {value:.2f} with the nearest training profile"),
+        Measure("nearest_distance", "high", "distance {value:.3g} to the nearest training profile", only_beyond=True),
     )
 }
 
@@ -49,6 +63,11 @@ def far_share(reference: Floats, values: Floats, far_is: str) -> Floats:
     if far_is == "low":
         return np.asarray(np.searchsorted(reference, values, side="right") / len(reference), dtype=np.float64)
     return np.asarray(1 - np.searchsorted(reference, values, side="left") / len(reference), dtype=np.float64)
+
+
+def _counted_share(reference: Floats, values: Floats, measure: Measure) -> Floats:
+    share = far_share(reference, values, measure.far_is)
+    return np.where(share > 0, 1.0, 0.0) if measure.only_beyond else share
 
 
 def flag(
@@ -71,7 +90,7 @@ def flag(
         Columns applicability ("inside", "borderline", "outside") and applicability_reason ("" where inside).
     """
     names = list(values)
-    shares = np.array([far_share(references[name], values[name], MEASURES[name].far_is) for name in names])
+    shares = np.array([_counted_share(references[name], values[name], MEASURES[name]) for name in names])
     worst, share = shares.argmin(axis=0), shares.min(axis=0)
     flags = np.select([share < outside_below, share < borderline_below], [OUTSIDE, BORDERLINE], INSIDE)
     reasons = [
@@ -132,11 +151,15 @@ def _summaries(queries: pd.DataFrame, n_bootstrap: int, rng: np.random.Generator
     ]
 
 
-def nearest_distance(rows: NDArray[np.float32], training: NDArray[np.float32]) -> Floats:
-    """Euclidean distance (n,) of each row to the nearest training row."""
+def nearest_training(rows: NDArray[np.float32], training: NDArray[np.float32]) -> dict[str, Floats]:
+    """Of each profile, the largest cosine with a training profile, and the smallest Euclidean distance to one."""
     from sklearn.metrics import pairwise_distances_argmin_min
 
     if not len(rows):
-        return np.empty(0)
-    _, distance = pairwise_distances_argmin_min(rows.astype(np.float64), training.astype(np.float64))
-    return np.asarray(distance, dtype=np.float64)
+        return {"nearest_cosine": np.empty(0), "nearest_distance": np.empty(0)}
+    given = rows.astype(np.float64), training.astype(np.float64)
+    units = (each / np.maximum(np.linalg.norm(each, axis=1, keepdims=True), np.finfo(float).tiny) for each in given)
+    chord = np.asarray(pairwise_distances_argmin_min(*units)[1], dtype=np.float64)
+    distance = np.asarray(pairwise_distances_argmin_min(*given)[1], dtype=np.float64)
+    # of unit vectors, |a - b|^2 = 2 - 2 cos
+    return {"nearest_cosine": 1 - chord**2 / 2, "nearest_distance": distance}

@@ -12,7 +12,7 @@ from dssl.evaluation.applicability import (
     APPLICABILITY,
     MEASURES,
     flag,
-    nearest_distance,
+    nearest_training,
     performance_by_flag,
     reference_values,
 )
@@ -104,8 +104,7 @@ def _measure(fold: Fold) -> dict[str, Values]:
     compounds = fold.profiles["compound"]
     training = compounds.X[is_role(compounds, keys.TRAIN)]
     profiles = {
-        level: {"nearest_distance": nearest_distance(adata.X[is_role(adata, keys.TEST)], training)}
-        for level, adata in fold.profiles.items()
+        level: nearest_training(adata.X[is_role(adata, keys.TEST)], training) for level, adata in fold.profiles.items()
     }
     return {keys.MOLECULE: molecule, **profiles}
 

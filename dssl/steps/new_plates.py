@@ -10,7 +10,7 @@ import pandas as pd
 
 from dssl import keys
 from dssl.errors import TableError, first_few
-from dssl.evaluation.applicability import flag, nearest_distance
+from dssl.evaluation.applicability import flag, nearest_training
 from dssl.io import table_columns, write_anndata, write_table
 from dssl.settings.inputs import FeatureColumns, PlateTableSettings
 from dssl.settings.new_data import EmbedSettings
@@ -170,7 +170,7 @@ def _levels(bundle: Bundle, wells: "AnnData") -> dict[str, Level]:
 def _encoded(bundle: Bundle, level: Level, name: str) -> "AnnData":
     """Codes of one level, with its distance to the training compounds and its flag in obs."""
     training = bundle.compounds.X[is_role(bundle.compounds, keys.TRAIN)]
-    measures = {"nearest_distance": nearest_distance(level.values, training)}
+    measures = nearest_training(level.values, training)
     limits = bundle.settings.calibrate_scores
     flags = flag(references_of(bundle.held_out, name), measures, limits.outside_below, limits.borderline_below)
     obs = level.obs.assign(**measures, **{str(name): flags[name].to_numpy() for name in flags})

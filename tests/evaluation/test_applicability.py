@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.spatial.distance import cdist
 
-from dssl.evaluation.applicability import far_share, flag, nearest_distance, performance_by_flag, reference_values
+from dssl.evaluation.applicability import far_share, flag, nearest_training, performance_by_flag, reference_values
 from dssl.evaluation.ranks import METRICS
 
 
@@ -34,8 +34,8 @@ def test_the_measure_that_is_furthest_decides_and_is_the_reason() -> None:
 
 def test_of_held_out_compounds_themselves_as_many_are_outside_as_was_asked() -> None:
     rng = np.random.default_rng(1)
-    values = rng.gamma(2.0, size=1000)
-    found = flag({"nearest_distance": reference_values(values)}, {"nearest_distance": values}, 0.05, 0.25)
+    values = rng.beta(2.0, 3.0, size=1000)
+    found = flag({"nearest_cosine": reference_values(values)}, {"nearest_cosine": values}, 0.05, 0.25)
     counts = found["applicability"].value_counts()
     assert counts["outside"] == pytest.approx(50, abs=1)
     assert counts["borderline"] == pytest.approx(200, abs=1)
@@ -65,9 +65,18 @@ def test_performance_of_each_flag_is_the_mean_over_its_compounds() -> None:
     assert (inside["n_compounds"], inside["chance"], inside["library_size"]) == (40, 0.1, 30)
 
 
-def test_nearest_distance() -> None:
+def test_a_distance_counts_only_beyond_every_held_out_compound() -> None:
+    found = flag(
+        {"nearest_distance": np.arange(1.0, 101.0)}, {"nearest_distance": np.array([50.0, 100.0, 101.0])}, 0.05, 0.25
+    )
+    assert found["applicability"].tolist() == ["inside", "inside", "outside"]
+
+
+def test_nearest_training_profile() -> None:
     rng = np.random.default_rng(4)
     rows, training = (rng.normal(size=(n, 5)).astype(np.float32) for n in (7, 9))
     rows[0] = training[3]
-    np.testing.assert_allclose(nearest_distance(rows, training), cdist(rows, training).min(axis=1), atol=1e-6)
-    assert nearest_distance(rows[:0], training).shape == (0,)
+    found = nearest_training(rows, training)
+    np.testing.assert_allclose(found["nearest_distance"], cdist(rows, training).min(axis=1), atol=1e-6)
+    np.testing.assert_allclose(found["nearest_cosine"], 1 - cdist(rows, training, "cosine").min(axis=1), atol=1e-6)
+    assert nearest_training(rows[:0], training)["nearest_cosine"].shape == (0,)
