@@ -66,8 +66,8 @@ def read_new_molecules(path: Path, columns: MoleculeTableSettings | None, as_in:
     path : Path
         CSV, TSV or Parquet.
     columns : MoleculeTableSettings, optional
-        What its columns are called; as in the screen where left out, except that a name may be missing and nothing
-        else is kept.
+        What its columns are called. Where left out, identifier and SMILES are called as in the screen, or
+        `compound_id` and `smiles`; a name may be missing, and nothing else is kept.
     as_in : MoleculeTableSettings
         The screen's columns.
 
@@ -80,8 +80,9 @@ def read_new_molecules(path: Path, columns: MoleculeTableSettings | None, as_in:
 
     present = table_columns(path)
     if columns is None:
-        name = as_in.name if as_in.name in present else None
-        columns = as_in.model_copy(update={"name": name, "keep": []})
+        known = [each for each in (as_in, MoleculeTableSettings()) if {each.compound_id, each.smiles} <= set(present)]
+        columns = known[0] if known else as_in
+        columns = columns.model_copy(update={"name": columns.name if columns.name in present else None, "keep": []})
     named = [columns.compound_id, columns.smiles, columns.name or columns.compound_id, *columns.keep]
     absent = [column for column in dict.fromkeys(named) if column not in present]
     if absent:

@@ -10,6 +10,7 @@ import pytest
 
 from dssl.errors import IntegrityError, TableError
 from dssl.io import read_anndata, read_json
+from dssl.settings.inputs import MoleculeTableSettings
 from dssl.settings.new_data import EmbedSettings
 from dssl.steps import new_molecules
 from dssl.steps.new_data import embed
@@ -112,6 +113,14 @@ def test_other_columns_of_molecules_have_to_be_named(trained: Trained, tmp_path:
     settings = EmbedSettings.model_validate({"molecules": {"compound_id": "ID", "smiles": "SMI"}})
     embed(settings=settings, model=trained.model, molecules=path, plates=None, out=tmp_path / "out")
     assert list(read_anndata(tmp_path / "out/molecules.h5ad").obs_names) == ["a"]
+
+
+def test_columns_are_called_as_in_the_screen_or_by_their_defaults(tmp_path: Path) -> None:
+    as_in = MoleculeTableSettings(compound_id="drug", smiles="structure", name="label", keep=["moa"])
+    own = written(pd.DataFrame({"drug": ["a"], "structure": ["CCO"], "label": ["b"]}), tmp_path / "own.csv")
+    usual = written(pd.DataFrame({"compound_id": ["a"], "smiles": ["CCO"]}), tmp_path / "usual.csv")
+    found = [new_molecules.read_new_molecules(path, None, as_in).iloc[0].to_dict() for path in (own, usual)]
+    assert found == [{"input_id": "a", "smiles": "CCO", "name": name} for name in ("b", "a")]
 
 
 def test_a_missing_feature_is_named(trained: Trained, tmp_path: Path, plate: pd.DataFrame) -> None:
