@@ -1,61 +1,32 @@
-"""Codes of new molecules: standardised, featurised and preprocessed as the screen's were, in blocks on several processes."""
+"""Codes of new molecules: standardised, featurised and preprocessed as the screen's were."""
 
 import logging
-import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from dssl import keys
 from dssl.errors import TableError, first_few
 from dssl.evaluation.applicability import flag
 from dssl.io import read_table, table_columns, write_table
 from dssl.settings.inputs import MoleculeTableSettings
-from dssl.settings.new_data import AppliedSettings, EmbedSettings
-from dssl.steps.bundle import MOLECULES, PREPROCESSING, RANGES, Bundle, read_description
+from dssl.settings.new_data import EmbedSettings
+from dssl.steps.bundle import Bundle
 from dssl.steps.embeddings import code_table
-from dssl.steps.held_out import descriptors_outside, is_role, references_of
+from dssl.steps.held_out import references_of
 from dssl.steps.neighbors import Reference, neighbor_table, reference_molecules
+from dssl.steps.new_features import FeaturizedBlock, featurized_blocks
 from dssl.steps.streaming import embedding_writer, table_writer
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from dssl.preprocessing.state import PreprocessingState
 
 logger = logging.getLogger(__name__)
 
-BLOCK = 1024
 NEW = "new"  # role of a compound that the model was not trained on
-
-
-@dataclass(frozen=True)
-class _Featurized:
-    """A block of molecules as the model takes them, and what tells how far they are from the training molecules."""
-
-    inputs: NDArray[np.float32]
-    neighbors: NDArray[np.int64]
-    similarities: NDArray[np.float64]
-    outside: NDArray[np.float64] | None
-    undefined: list[tuple[str, int]]
-
-
-@dataclass(frozen=True)
-class _Featurizer:
-    """What a process needs of the model to featurise molecules."""
-
-    settings: AppliedSettings
-    state: "PreprocessingState"
-    fingerprints: list[Any]
-    ranges: pd.DataFrame
 
 
 def read_new_molecules(path: Path, columns: MoleculeTableSettings | None, as_in: MoleculeTableSettings) -> pd.DataFrame:
@@ -132,7 +103,7 @@ def embed_molecules(bundle: Bundle, frame: pd.DataFrame, settings: EmbedSettings
         table_writer(folder / "molecules.csv.gz") as table,
         table_writer(folder / "neighbors.tsv.gz") as neighbors,
     ):
-        for rows, block in _featurized(bundle, molecules, settings.n_neighbors, threads):
+        for rows, block in featurized_blocks(bundle.folder, molecules, settings.n_neighbors, threads):
             adata = _encoded(bundle, molecules.iloc[rows], block)
             embeddings.append(dict(adata.obsm))
             table.append(code_table(adata))
@@ -158,75 +129,7 @@ def _with_role(molecules: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     )
 
 
-def _featurized(bundle: Bundle, molecules: pd.DataFrame, k: int, threads: int) -> Iterator[tuple[slice, _Featurized]]:
-    from rich.console import Console
-    from rich.progress import track
-
-    from dssl.molecules.parallel import each_chunk
-
-    pairs = list(zip(molecules[keys.COMPOUND_ID], molecules[keys.SMILES], strict=True))
-    slices = [slice(start, start + BLOCK) for start in range(0, len(pairs), BLOCK)]
-    worker = partial(_featurize, folder=bundle.folder, k=k)
-    blocks = each_chunk(worker, [pairs[rows] for rows in slices], threads)
-    console = Console(stderr=True)
-    yield from track(
-        zip(slices, blocks, strict=True),
-        description="embedding",
-        total=len(slices),
-        console=console,
-        disable=not sys.stderr.isatty(),
-    )
-
-
-def _featurize(pairs: Sequence[tuple[str, str]], folder: Path, k: int) -> _Featurized:
-    from dssl.molecules.featurize import UNDEFINED, featurize_molecules
-    from dssl.molecules.neighbors import nearest_by_structure, structural_fingerprints
-    from dssl.preprocessing.molecule import apply_molecule
-
-    model = _featurizer(folder)
-    frame = pd.DataFrame(pairs, columns=[keys.COMPOUND_ID, keys.SMILES])
-    with _quiet():
-        features = featurize_molecules(frame, model.settings.featurize_molecules)
-    places, similarities = nearest_by_structure(
-        structural_fingerprints(list(frame[keys.SMILES])), model.fingerprints, k
-    )
-    missing = features.uns[UNDEFINED]
-    return _Featurized(
-        inputs=apply_molecule(model.state.molecule, features.X, list(features.var_names)),
-        neighbors=places,
-        similarities=similarities,
-        outside=descriptors_outside(features, model.ranges) if len(model.ranges) else None,
-        undefined=list(zip(missing["descriptor"], missing["n_molecules"], strict=True)),
-    )
-
-
-@lru_cache(maxsize=1)
-def _featurizer(folder: Path) -> _Featurizer:
-    from dssl.io import read_anndata
-    from dssl.molecules.neighbors import structural_fingerprints
-    from dssl.preprocessing.state import load_state
-
-    _, description = read_description(folder)
-    known = read_anndata(folder / MOLECULES)
-    return _Featurizer(
-        settings=AppliedSettings.model_validate(description["settings"]),
-        state=load_state(folder / PREPROCESSING),
-        fingerprints=structural_fingerprints(list(known.obs[keys.SMILES][is_role(known, keys.TRAIN)].astype(str))),
-        ranges=read_table(folder / RANGES),
-    )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    # what featurising logs of every block is said once, of all blocks together
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
-
-
-def _encoded(bundle: Bundle, molecules: pd.DataFrame, block: _Featurized) -> "AnnData":
+def _encoded(bundle: Bundle, molecules: pd.DataFrame, block: FeaturizedBlock) -> "AnnData":
     """Codes of a block, with its measures and flags in obs."""
     from anndata import AnnData
 
@@ -244,7 +147,7 @@ def _encoded(bundle: Bundle, molecules: pd.DataFrame, block: _Featurized) -> "An
     return adata
 
 
-def _neighbors(adata: "AnnData", block: _Featurized, reference: Reference, k: int) -> pd.DataFrame:
+def _neighbors(adata: "AnnData", block: FeaturizedBlock, reference: Reference, k: int) -> pd.DataFrame:
     from dssl.steps.neighbors import nearest_by_code
 
     names = list(adata.obs_names)

@@ -150,8 +150,9 @@ def _levels(bundle: Bundle, wells: "AnnData") -> dict[str, Level]:
     obs = wells.obs.copy()
     obs[keys.COMPOUND_ID] = obs[keys.COMPOUND_ID].map(bundle.aliases).fillna(obs[keys.COMPOUND_ID]).astype(object)
     obs[keys.TREATMENT] = treatment_names(obs[keys.COMPOUND_ID], obs[keys.DOSE_UM])
-    roles = bundle.molecules.obs[keys.SPLIT].astype(str)
-    obs[keys.SPLIT] = obs[keys.COMPOUND_ID].map(roles).fillna(NEW).astype(object)
+    known = bundle.molecules.obs[[keys.SPLIT, keys.NAME]].astype(str)
+    obs[keys.SPLIT] = obs[keys.COMPOUND_ID].map(known[keys.SPLIT]).fillna(NEW).astype(object)
+    obs[keys.NAME] = obs[keys.COMPOUND_ID].map(known[keys.NAME]).fillna(obs[keys.COMPOUND_ID]).astype(object)
     treated = (~obs[keys.IS_CONTROL] & (obs[keys.COMPOUND_ID] != "")).to_numpy(dtype=bool)
     if not treated.any():
         raise TableError(

@@ -12,7 +12,7 @@ from dssl.errors import IntegrityError, TableError
 from dssl.io import read_anndata, read_json
 from dssl.settings.inputs import MoleculeTableSettings
 from dssl.settings.new_data import EmbedSettings
-from dssl.steps import new_molecules
+from dssl.steps import new_features, new_molecules
 from dssl.steps.new_data import embed
 from tests.steps.new_data.conftest import Trained
 
@@ -67,7 +67,7 @@ def test_the_screens_own_plates_have_the_codes_that_the_workflow_gave_them(train
 
 def test_blocks_and_processes_change_nothing(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = codes(run(trained, tmp_path / "whole", molecules=trained.molecules) / "molecules.h5ad")
-    monkeypatch.setattr(new_molecules, "BLOCK", 7)
+    monkeypatch.setattr(new_features, "BLOCK", 7)
     out = tmp_path / "blocks"
     embed(settings=EmbedSettings(), model=trained.model, molecules=trained.molecules, plates=None, out=out, threads=2)
     for name in CODES:
@@ -166,9 +166,7 @@ def test_a_plate_without_controls(trained: Trained, tmp_path: Path, plate: pd.Da
 
 def test_a_plate_of_controls_only(trained: Trained, tmp_path: Path, plate: pd.DataFrame) -> None:
     path = written(plate[plate["Role"] == "control"], tmp_path / "P.csv")
-    with pytest.raises(
-        TableError, match="none of the 3?2? usable wells is treated|usable wells is treated with a named"
-    ):
+    with pytest.raises(TableError, match=r"none of the \d+ usable wells is treated with a named compound"):
         run(trained, tmp_path / "out", plates=[path])
 
 
