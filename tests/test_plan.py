@@ -125,31 +125,3 @@ def test_learned_baselines_have_as_many_trials_as_the_sweep_unless_the_user_says
 def test_every_file_is_fetched_by_a_job_of_its_own() -> None:
     fetched = screen(fetch_screen={"files": {"P1.csv": FILE, "molecules.csv": FILE}})
     assert plan.job_counts(fetched)["fetch_screen"] == 2
-
-
-def test_new_data_have_tables_columns_and_numbers(folder: Path) -> None:
-    (folder / "Q1.csv").touch()
-    entries = {
-        "library": {"molecules": {"table": "l.csv", "smiles": "SMI"}},
-        "repeat": {"plates": ["Q*.csv"], "library": "library"},
-    }
-    mine = screen(new_data=entries, embed={"n_neighbors": 5}, query={"n_hits": 7})
-    assert plan.new_tables(mine, "library") == {"molecules": [Path("l.csv")], "plates": []}
-    assert plan.new_tables(mine, "repeat") == {"molecules": [], "plates": [Path("Q1.csv")]}
-    embed, query = plan.new_settings(mine, "library")
-    assert (embed.n_neighbors, query.n_hits) == (5, 7)
-    assert embed.molecules is not None
-    assert embed.molecules.smiles == "SMI"
-    assert plan.ranked_entries(mine) == ["repeat"]
-    assert plan.without_new_data(mine) == screen()
-
-
-def test_a_library_of_new_data_is_another_entry() -> None:
-    mine = screen(new_data={"a": {"plates": ["P1.csv"], "library": "a"}})
-    with pytest.raises(ConfigError, match=r"new_data\.a\.library: 'a' is not another entry of new_data; it has a\n"):
-        plan.new_settings(mine, "a")
-
-
-def test_one_entry_of_new_data_is_of_one_kind() -> None:
-    with pytest.raises(ConfigError, match="exactly one of molecules .* found molecules and compounds"):
-        screen(new_data={"a": {"molecules": {"table": "m.csv"}, "compounds": ["x"]}})

@@ -88,7 +88,7 @@ def pair(profiles: AnnData, features: AnnData, aliases: pd.DataFrame, settings: 
     molecules = features.obs[paired].copy()
     molecules[keys.GROUP] = assign_groups(molecules, settings)
     require_enough_groups(molecules[keys.GROUP], settings)
-    treatments = treatment_names(mapped[used], wells[keys.DOSE_UM][used])
+    treatments = treatments_of(mapped[used], wells[keys.DOSE_UM][used])
     treated = wells[used].assign(**{keys.COMPOUND_ID: mapped[used], keys.TREATMENT: treatments})
     excluded_wells = _excluded_wells(wells, found, reasons)
     _log_counts(excluded_wells, excluded_compounds, int(used.sum()), len(molecules))
@@ -165,8 +165,8 @@ def _repeated(column: pd.Series, compounds_of_wells: pd.Series) -> pd.Series:
     return pd.Series([f"same {column.name} as {compound}" for compound in later], index=later.index, name="reason")
 
 
-def treatment_names(compounds: pd.Series, doses_um: pd.Series) -> pd.Series:
-    """Name of each well's treatment: its compound, and its dose in uM where there is one."""
+def treatments_of(compounds: pd.Series, doses_um: pd.Series) -> pd.Series:
+    """Treatment of every well: compound@dose, or the compound where there is no dose."""
     doses = doses_um.map(lambda dose: f"@{dose:g}uM", na_action="ignore")
     return compounds.add(doses.astype(object).fillna(""))
 

@@ -71,7 +71,7 @@ def assemble_profiles(plates: Sequence[AnnData], settings: AssembleProfilesSetti
     """
     if not plates:
         raise TableError("there is no plate table to assemble; name some in plates.tables or plates.plate_list")
-    obs = join_obs(plates)
+    obs = join_obs([plate.obs for plate in plates])
     features = read = list(dict.fromkeys(str(name) for plate in plates for name in plate.var_names))
     sphering = None
     dropped: list[tuple[str, str, str]] = []
@@ -133,7 +133,7 @@ def annotate_features(adata: AnnData, annotation: pd.DataFrame, source: str) -> 
     adata.var = pd.concat([kept, settle_dtypes(added, list(added.columns))], axis=1)
 
 
-def join_obs(plates: Sequence[AnnData]) -> pd.DataFrame:
+def join_obs(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The wells of all tables, with the union of their columns.
 
     Raises
@@ -141,29 +141,29 @@ def join_obs(plates: Sequence[AnnData]) -> pd.DataFrame:
     TableError
         If a well occurs twice.
     """
-    names = list(dict.fromkeys(column for plate in plates for column in plate.obs.columns))
+    names = list(dict.fromkeys(column for table in tables for column in table.columns))
     for column in names:
-        lacking = [plate for plate in plates if column not in plate.obs]
+        lacking = [table for table in tables if column not in table]
         if lacking:
             shown = first_few(_plate_names(lacking))
-            logger.warning("column %r is missing on %d of %d tables: %s", column, len(lacking), len(plates), shown)
+            logger.warning("column %r is missing on %d of %d tables: %s", column, len(lacking), len(tables), shown)
     # as objects: which dtype a column gets is known only when all of its values are together
-    obs = pd.concat([plate.obs.astype(object) for plate in plates])
+    obs = pd.concat([table.astype(object) for table in tables])
     repeated = obs.index[obs.index.duplicated()].unique()
     if len(repeated):
         raise TableError(
             f"{len(repeated)} wells occur in more than one plate table: {first_few(repeated)}"
             "\nRemove one table from plates.tables, or give the plates different names (plates.columns.plate)."
         )
-    plate_names = [name for plate in plates for name in _plate_names([plate])]
+    plate_names = [name for table in tables for name in _plate_names([table])]
     split = [name for name in dict.fromkeys(plate_names) if plate_names.count(name) > 1]
     if split:
         logger.warning("plates %s are spread over several tables, each normalised by itself", first_few(split))
     return settle_dtypes(obs, names)
 
 
-def _plate_names(plates: Sequence[AnnData]) -> list[str]:
-    return [str(name) for plate in plates for name in plate.obs[PLATE].unique()]
+def _plate_names(tables: Sequence[pd.DataFrame]) -> list[str]:
+    return [str(name) for table in tables for name in table[PLATE].unique()]
 
 
 def _absent(plates: Sequence[AnnData], features: list[str]) -> dict[str, str]:
@@ -171,7 +171,7 @@ def _absent(plates: Sequence[AnnData], features: list[str]) -> dict[str, str]:
     lacking: dict[str, list[str]] = {}
     for plate in plates:
         for feature in pd.Index(features, dtype=object).difference(plate.var_names, sort=False):
-            lacking.setdefault(feature, []).extend(_plate_names([plate]))
+            lacking.setdefault(feature, []).extend(_plate_names([plate.obs]))
     return {feature: f"not on plates {first_few(names)}" for feature, names in lacking.items()}
 
 

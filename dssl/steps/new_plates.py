@@ -126,7 +126,7 @@ def _joined(bundle: Bundle, plates: Sequence["AnnData"]) -> "AnnData":
     values = np.concatenate([plate.X for plate in plates])
     if bundle.assembled.sphering is not None:
         values = apply_sphering(bundle.assembled.sphering, values)
-    return AnnData(values, obs=join_obs(plates), var=plates[0].var)
+    return AnnData(values, obs=join_obs([plate.obs for plate in plates]), var=plates[0].var)
 
 
 def _usable(wells: "AnnData", bundle: Bundle, folder: Path) -> "AnnData":
@@ -144,12 +144,12 @@ def _usable(wells: "AnnData", bundle: Bundle, folder: Path) -> "AnnData":
 def _levels(bundle: Bundle, wells: "AnnData") -> dict[str, Level]:
     """Inputs of the model at every level, described."""
     from dssl.pairs.levels import pool
-    from dssl.pairs.pairing import treatment_names
+    from dssl.pairs.pairing import treatments_of
     from dssl.preprocessing.phenotype import apply_phenotype
 
     obs = wells.obs.copy()
     obs[keys.COMPOUND_ID] = obs[keys.COMPOUND_ID].map(bundle.aliases).fillna(obs[keys.COMPOUND_ID]).astype(object)
-    obs[keys.TREATMENT] = treatment_names(obs[keys.COMPOUND_ID], obs[keys.DOSE_UM])
+    obs[keys.TREATMENT] = treatments_of(obs[keys.COMPOUND_ID], obs[keys.DOSE_UM])
     known = bundle.molecules.obs[[keys.SPLIT, keys.NAME]].astype(str)
     obs[keys.SPLIT] = obs[keys.COMPOUND_ID].map(known[keys.SPLIT]).fillna(NEW).astype(object)
     obs[keys.NAME] = obs[keys.COMPOUND_ID].map(known[keys.NAME]).fillna(obs[keys.COMPOUND_ID]).astype(object)

@@ -2,7 +2,7 @@
 
 import shlex
 
-from dssl.plan import (
+from dssl.plan_new_data import (
     applied_settings,
     new_entry,
     new_settings,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dssl.plan import applied_settings
+from dssl.plan_new_data import applied_settings
 from dssl.settings.screen import ScreenSettings, parse_screen
 from dssl.steps.inputs import simulate_screen
 from dssl.steps.molecules import featurize_molecules, standardize_molecules
