@@ -84,7 +84,7 @@ def resolve_columns(columns: Sequence[str], plates: PlateTableSettings, source: 
         raise TableError(_missing_message(missing, present, source))
     _check_kept(plates.columns.keep, source)
     metadata = list(dict.fromkeys(column for _, column in roles))
-    features = matching_features(present, plates.features)
+    features = _matching(present, plates.features)
     if not features:
         examples = [column for column in present if column not in metadata]
         raise TableError(
@@ -141,14 +141,7 @@ def _check_kept(keep: list[str], source: str) -> None:
         )
 
 
-def matching_features(present: list[str], features: FeatureColumns) -> list[str]:
-    """Columns that the settings call features.
-
-    Raises
-    ------
-    ConfigError
-        If `features.pattern` is not a regular expression.
-    """
+def _matching(present: list[str], features: FeatureColumns) -> list[str]:
     if features.prefixes is not None:
         return [column for column in present if column.startswith(tuple(features.prefixes))]
     if features.names is not None:

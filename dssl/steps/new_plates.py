@@ -11,8 +11,8 @@ import pandas as pd
 from dssl import keys
 from dssl.errors import TableError, first_few
 from dssl.evaluation.applicability import flag, nearest_training
-from dssl.io import table_columns, write_anndata, write_table
-from dssl.settings.inputs import FeatureColumns, PlateTableSettings
+from dssl.io import write_anndata, write_table
+from dssl.settings.inputs import PlateTableSettings
 from dssl.settings.new_data import EmbedSettings
 from dssl.steps.bundle import Bundle
 from dssl.steps.embeddings import LEVELS, Level, code_table, encode_level
@@ -75,10 +75,9 @@ def _normalized(bundle: Bundle, path: Path, plates: PlateTableSettings) -> "AnnD
     from dssl.phenotypes.normalize import normalize_plates
     from dssl.phenotypes.read import read_plate_table
 
-    names = _features_to_read(bundle, path, plates)
-    named = plates.model_copy(update={"features": FeatureColumns(names=names)})
-    wells = read_plate_table(read_wells(path, named, None), named, str(path))
-    normalized = normalize_plates(wells, bundle.settings.normalize_plate)
+    wells = read_plate_table(read_wells(path, plates, None), plates, str(path))
+    names = _known_features(bundle, wells.var_names, path)
+    normalized = normalize_plates(wells[:, names].copy(), bundle.settings.normalize_plate)
     needed = list(_needed(bundle))
     values = normalized.X[:, normalized.var_names.get_indexer(needed)]
     return AnnData(values, obs=normalized.obs, var=normalized.var.loc[needed])
@@ -89,32 +88,28 @@ def _needed(bundle: Bundle) -> tuple[str, ...]:
     return bundle.assembled.kept if bundle.assembled.sphering is not None else bundle.state.phenotype.names
 
 
-def _features_to_read(bundle: Bundle, path: Path, plates: PlateTableSettings) -> list[str]:
-    """Features of the screen that a table has; all that are needed must be there.
+def _known_features(bundle: Bundle, present: pd.Index, path: Path) -> list[str]:
+    """Features of a table that the screen has too; all that are needed must be there.
 
     Raises
     ------
     TableError
         If features are missing, with their number and the first names.
     """
-    from dssl.phenotypes.columns import matching_features
-
-    present = table_columns(path)
-    known, needed = bundle.assembled.read, _needed(bundle)
-    there = set(present)
-    missing = [name for name in needed if name not in there]
-    if missing:
+    known, needed = pd.Index(bundle.assembled.read), pd.Index(_needed(bundle))
+    missing = needed[~needed.isin(present)]
+    if len(missing):
         raise TableError(
             f"{path}: {len(missing)} of the {len(needed)} features that the model needs are missing:"
             f" {first_few(missing, 8)}\nMeasure them, or name the columns as the screen {bundle.settings.screen} does."
         )
-    extra = sorted(set(matching_features(present, plates.features)) - set(known))
-    if extra:
+    extra = present[~present.isin(known)]
+    if len(extra):
         logger.warning("%s: %d features are unknown to the model and not used: %s", path, len(extra), first_few(extra))
-    absent = [name for name in known if name not in there]
-    if absent:
-        logger.info("%s: %d features that the model does not use are not there", path, len(absent))
-    return [name for name in known if name in there]
+    there = known[known.isin(present)]
+    if len(there) < len(known):
+        logger.info("%s: %d features that the model does not use are not there", path, len(known) - len(there))
+    return list(there)
 
 
 def _joined(bundle: Bundle, plates: Sequence["AnnData"]) -> "AnnData":
