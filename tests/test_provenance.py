@@ -35,3 +35,13 @@ def test_a_stamp_is_text_only_and_does_not_depend_on_the_order_of_keys() -> None
     assert all(isinstance(value, str) for value in found.values())
     assert json.loads(found["parameters"]) == {"a": {"c": 2}, "b": 1}
     assert found["version"] == dssl.__version__
+
+
+def test_a_folder_stands_for_the_files_in_it(tmp_path: Path) -> None:
+    (tmp_path / "out" / "inner").mkdir(parents=True)
+    for name in ("out/b.tsv", "out/a.tsv", "out/inner/c.tsv"):
+        (tmp_path / name).write_text(name)
+    record = provenance_record("embed", {}, {"model": [tmp_path / "out/a.tsv"]}, {"out": [tmp_path / "out"]})
+    names = [Path(file["path"]).relative_to(tmp_path).as_posix() for file in record["outputs"]["out"]]
+    assert names == ["out/a.tsv", "out/b.tsv", "out/inner/c.tsv"]
+    assert record["outputs"]["out"][0] == record["inputs"]["model"][0]
