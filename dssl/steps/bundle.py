@@ -39,7 +39,7 @@ class Bundle:
     folder : Path
         Where it was read from.
     description : dict
-        Content of model.json: versions, fold, beta, lambda, seeds, checksums.
+        Content of model.json: versions, fold, beta, lambda, names of the models in their order, checksums.
     settings : AppliedSettings
         How the screen was treated, and new data have to be.
     state : PreprocessingState
@@ -47,7 +47,7 @@ class Bundle:
     assembled : AssembledState
         Features of the plates, and the sphering.
     models : sequence of models
-        One for each seed.
+        The ensemble, in the order in which the screen was embedded with it.
     compounds, molecules : AnnData
         Inputs (X), codes and description of the screen's compounds: their profiles, and their molecules.
     aliases : Series
@@ -100,7 +100,8 @@ def write_bundle(
     ranges : DataFrame
         Lowest and highest value of every descriptor among the training molecules.
     about : mapping
-        Fold, beta, lambda and whatever else tells where the model is from.
+        `models`, the names of the ensemble's models in their order; fold, beta, lambda and whatever else tells
+        where the model is from.
     """
     for name, source in parts.items():
         with atomic_path(target.parent / name) as temporary:
@@ -126,7 +127,6 @@ def load_bundle(path: Path) -> Bundle:
     from dssl.training.saved import load_model
 
     folder, description = read_description(path)
-    seeds = [name for name in description["files"] if name.startswith("seed~")]
     aliases = read_table(folder / ALIASES, text_columns=["input_id", COMPOUND_ID])
     return Bundle(
         folder=folder,
@@ -134,7 +134,7 @@ def load_bundle(path: Path) -> Bundle:
         settings=AppliedSettings.model_validate(description["settings"]),
         state=load_state(folder / PREPROCESSING),
         assembled=load_assembled(folder / ASSEMBLED),
-        models=[load_model(folder / name, torch.device("cpu"))[:2] for name in sorted(seeds, key=_seed)],
+        models=[load_model(folder / name, torch.device("cpu"))[:2] for name in description["models"]],
         compounds=read_anndata(folder / COMPOUNDS),
         molecules=read_anndata(folder / MOLECULES),
         aliases=aliases.set_index("input_id")[COMPOUND_ID],
@@ -165,7 +165,3 @@ def read_description(path: Path) -> tuple[Path, dict[str, Any]]:
             f" {first_few(wrong)}\nCopy the whole folder again, or run bundle_model again."
         )
     return folder, description
-
-
-def _seed(name: str) -> int:
-    return int(name.removeprefix("seed~").removesuffix(".safetensors"))

@@ -99,7 +99,7 @@ def embed_molecules(bundle: Bundle, frame: pd.DataFrame, settings: EmbedSettings
     described: list[pd.DataFrame] = []
     undefined: Counter[str] = Counter()
     with (
-        embedding_writer(folder / "molecules.h5ad", molecules.index, bundle.stamp(), len(bundle.models)) as embeddings,
+        embedding_writer(folder / "molecules.h5ad", molecules.index, bundle.stamp()) as embeddings,
         table_writer(folder / "molecules.csv.gz") as table,
         table_writer(folder / "neighbors.tsv.gz") as neighbors,
     ):

@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dssl.io import atomic_path, write_anndata
-from dssl.keys import PROVENANCE
 
 if TYPE_CHECKING:
     import h5py
@@ -78,13 +77,12 @@ class EmbeddingWriter:
 
 
 @contextmanager
-def embedding_writer(path: Path, names: pd.Index, stamp: dict[str, str], n_models: int) -> Iterator[EmbeddingWriter]:
+def embedding_writer(path: Path, names: pd.Index, stamp: dict[str, str]) -> Iterator[EmbeddingWriter]:
     """Open an .h5ad without X whose rows are `names`; it is moved into place when the block ends well."""
     import h5py
     from anndata import AnnData
 
     with atomic_path(path) as temporary:
-        empty = AnnData(obs=pd.DataFrame(index=names), uns={"n_models": n_models, PROVENANCE: stamp})
-        write_anndata(temporary, empty, stamp)
+        write_anndata(temporary, AnnData(obs=pd.DataFrame(index=names)), stamp)
         with h5py.File(temporary, "r+") as opened:
             yield EmbeddingWriter(opened, len(names))

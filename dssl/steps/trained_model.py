@@ -74,5 +74,10 @@ def bundle_model(
         bundle.HELD_OUT: held_out,
         bundle.PERFORMANCE: performance,
     }
-    about = {"fold": fold, "n_training_compounds": int(np.sum(trained)), "selected": read_json(selected)}
+    about = {
+        "models": [path.name for path in models],
+        "fold": fold,
+        "n_training_compounds": int(np.sum(trained)),
+        "selected": read_json(selected),
+    }
     bundle.write_bundle(model, settings, parts, descriptor_ranges(features[trained]), about)

@@ -23,7 +23,7 @@ BUNDLED = [
     "held_out.tsv",
     "performance.tsv",
     "ranges.tsv",
-    *[f"seed~{seed}.safetensors" for seed in SEEDS],
+    *[f"seed~{seed}.safetensors" for seed in MEMBERS],
 ]
 
 

@@ -43,7 +43,7 @@ CONTENT = {
     "train_specific": {"optimizer": {"epochs": 2}, "run": {"device": "cpu"}},
     "calibrate_scores": {"n_bootstrap": 100},
 }
-SEEDS = (0, 1)
+MEMBERS = ("0", "1", "closed_form")
 LEVELS = ("wells", "treatments", "compounds", "molecules")
 
 
@@ -111,7 +111,7 @@ def _prepare(screen: ScreenSettings, folder: Path, table: Path, plates: list[Pat
 def _train(screen: ScreenSettings, folder: Path, pairs: Path, fold: str) -> None:
     inputs, state = folder / "inputs.h5mu", folder / "state.safetensors"
     fit_preprocessing(settings=screen.fit_preprocessing, pairs=pairs, fold=fold, state=state, inputs=inputs)
-    for seed in SEEDS:
+    for seed in MEMBERS:
         given = {"inputs": inputs, "seed": seed, "checkpoint": folder / "c", "history": folder / "h"}
         first, second = folder / f"first{seed}.safetensors", folder / f"seed~{seed}.safetensors"
         train_shared(settings=screen.train_shared, beta=0.001, model=first, metrics=folder / "m", **given)
@@ -122,7 +122,7 @@ def _train(screen: ScreenSettings, folder: Path, pairs: Path, fold: str) -> None
         settings=screen.embed_screen,
         pairs=pairs,
         state=state,
-        models=[folder / f"seed~{seed}.safetensors" for seed in SEEDS],
+        models=[folder / f"seed~{seed}.safetensors" for seed in MEMBERS],
         fold=fold,
         umap=False,
         tables=[folder / f"{level}.csv.gz" for level in LEVELS],
@@ -142,7 +142,7 @@ def _keep(screen: ScreenSettings, folder: Path, pairs: Path) -> None:
         preprocessing=folder / "full" / "state.safetensors",
         assembled=folder / "assembled.safetensors",
         selected=folder / "selected.json",
-        models=[folder / "full" / f"seed~{seed}.safetensors" for seed in SEEDS],
+        models=[folder / "full" / f"seed~{seed}.safetensors" for seed in MEMBERS],
         compounds=folder / "full" / "compounds.h5ad",
         molecules=folder / "full" / "molecules.h5ad",
         aliases=folder / "clean_aliases.tsv",
