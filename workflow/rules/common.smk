@@ -1,5 +1,7 @@
 """What all rules share: the validated screen, its files, its wildcards."""
 
+import shlex
+
 from snakemake.exceptions import WorkflowError
 
 from dssl import __version__ as VERSION
@@ -12,6 +14,14 @@ from dssl.plan import (
     plate_tables,
     step_folder,
     wildcard,
+)
+from dssl.plan_new_data import (
+    applied_settings,
+    new_entry,
+    new_settings,
+    new_tables,
+    ranked_entries,
+    without_new_data,
 )
 from dssl.settings.screen import parse_screen
 
@@ -46,6 +56,9 @@ LAMS = [wildcard(value) for value in SCREEN.sweep.lam]
 SEEDS = SCREEN.sweep.seed
 MEMBERS = SCREEN.members()
 
+NEW_DATA = f"{OUT}/new_data/{{name}}"
+EMBEDDED = f"{NEW_DATA}/embed"
+
 SHARED = "fold~{fold}/beta~{beta}/seed~{seed}"
 SPECIFIC = "fold~{fold}/beta~{beta}/lambda~{lam}/seed~{seed}"
 
@@ -66,3 +79,21 @@ def section(step):
 def option(name, path):
     """An option of a command, or nothing when the screen has no such file."""
     return f"{name} {path}" if path else ""
+
+
+def new_tables_of(wildcards):
+    """Tables of one entry of new_data."""
+    found = new_tables(SCREEN, wildcards.name)
+    return {kind: list(map(str, paths)) for kind, paths in found.items()}
+
+
+def new_queries_of(wildcards):
+    """Embeddings of one entry of new_data; none where compounds of the screen are the queries."""
+    entry = new_entry(SCREEN, wildcards.name)
+    return [] if entry.compounds else EMBEDDED.format(name=wildcards.name)
+
+
+def new_library_of(wildcards):
+    """Embeddings of the library of one entry of new_data; none where it is the screen."""
+    library = new_entry(SCREEN, wildcards.name).library
+    return EMBEDDED.format(name=library) if library else []

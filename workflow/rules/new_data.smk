@@ -1,18 +1,5 @@
 """What a trained model does with new compounds and new plates."""
 
-import shlex
-
-from dssl.plan_new_data import (
-    applied_settings,
-    new_entry,
-    new_settings,
-    new_tables,
-    ranked_entries,
-    without_new_data,
-)
-
-NEW_DATA = f"{OUT}/new_data/{{name}}"
-
 BUNDLED = [
     "preprocessing.safetensors",
     "assembled.safetensors",
@@ -99,31 +86,13 @@ rule bundle_model:
         "--provenance {output.provenance} 2> {log}"
 
 
-def new_tables_of(wildcards):
-    """Tables of one entry of new_data."""
-    found = new_tables(SCREEN, wildcards.name)
-    return {kind: list(map(str, paths)) for kind, paths in found.items()}
-
-
-def new_queries_of(wildcards):
-    """Embeddings of one entry of new_data; none where compounds of the screen are the queries."""
-    entry = new_entry(SCREEN, wildcards.name)
-    return [] if entry.compounds else NEW_DATA.format(name=wildcards.name) + "/embed"
-
-
-def new_library_of(wildcards):
-    """Embeddings of the library of one entry of new_data; none where it is the screen."""
-    library = new_entry(SCREEN, wildcards.name).library
-    return NEW_DATA.format(name=library) + "/embed" if library else []
-
-
 rule embed:
     input:
         unpack(new_tables_of),
         model=rules.bundle_model.output.model,
         files=rules.bundle_model.output.files,
     output:
-        out=directory(f"{NEW_DATA}/embed"),
+        out=directory(EMBEDDED),
         provenance=f"{NEW_DATA}/embed.json",
     log:
         f"logs/{SCREEN.screen}/embed/{{name}}.log",
