@@ -23,7 +23,10 @@ from dssl.provenance import provenance_record
 from dssl.settings.base import Settings
 from dssl.settings.learning import RunSettings
 from dssl.steps import all_steps
-from dssl.steps.registry import INPUT, OUTPUT, paths_of
+from dssl.steps.registry import FOLDER, INPUT, OUTPUT, paths_of
+
+RECORD = "provenance.json"
+NO_SETTINGS = "{}"
 
 app = typer.Typer(
     name="dssl",
@@ -81,8 +84,9 @@ def repeat_options(arguments: list[str]) -> list[str]:
 def step_command(step: Callable[..., None]) -> Callable[..., None]:
     """Make a command of a step: settings come as JSON, and the provenance is written beside the outputs."""
     signature = inspect.signature(step)
+    folder = next((name for name, each in signature.parameters.items() if FOLDER in get_args(each.annotation)), None)
 
-    def command(context: typer.Context, provenance: Path, **given: Any) -> None:
+    def command(context: typer.Context, provenance: Path | None, **given: Any) -> None:
         arguments = {name: _parse(signature.parameters[name], value) for name, value in given.items()}
         for settings in arguments.values():
             if isinstance(run := getattr(settings, "run", None), RunSettings):
@@ -96,16 +100,19 @@ def step_command(step: Callable[..., None]) -> Callable[..., None]:
             for name, value in arguments.items()
             if name not in inputs | outputs and not isinstance(value, Path)
         }
-        write_json(provenance, provenance_record(step.__name__, parameters, inputs, outputs))
+        path = provenance or arguments[folder or ""] / RECORD
+        write_json(path, provenance_record(step.__name__, parameters, inputs, outputs))
 
     options = [_option(parameter) for parameter in signature.parameters.values()]
-    where = inspect.Parameter(
+    text = f"where this run is recorded (JSON){f'; default: {RECORD} in the folder of the outputs' if folder else ''}"
+    record = inspect.Parameter(
         "provenance",
         inspect.Parameter.KEYWORD_ONLY,
-        annotation=Annotated[Path, typer.Option(help="where this run is recorded (JSON)")],
+        annotation=Annotated[Path | None if folder else Path, typer.Option(help=text)],
+        default=None if folder else inspect.Parameter.empty,
     )
     context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-    vars(command)["__signature__"] = inspect.Signature([context, *options, where])
+    vars(command)["__signature__"] = inspect.Signature([context, *options, record])
     command.__doc__ = inspect.getdoc(step)
     return command
 
@@ -122,15 +129,15 @@ def _parse(parameter: inspect.Parameter, value: Any) -> Any:
 def _option(parameter: inspect.Parameter) -> inspect.Parameter:
     annotation, text = parameter.annotation, ""
     if get_origin(annotation) is Annotated:
-        annotation, text = get_args(annotation)[0], get_args(parameter.annotation)[1]
+        annotation, text = get_args(annotation)[0], get_args(parameter.annotation)[-1]
     if settings_class := _settings_class(annotation):
-        annotation, text = str, f"JSON of {settings_class.__name__}; every key has a default"
+        annotation, text = str, f"JSON of {settings_class.__name__}; what is left out has its default"
     name = parameter.name.replace("_", "-")
     flag = f"--{name}/--no-{name}" if annotation is bool else f"--{name}"
     optional = NoneType in get_args(annotation)
     return parameter.replace(
         annotation=Annotated[annotation, typer.Option(flag, help=text)],
-        default=None if optional else parameter.default,
+        default=None if optional else NO_SETTINGS if settings_class else parameter.default,
     )
 
 

@@ -24,7 +24,7 @@ PER_PLATES_MB = {
     "train_baseline": 2.0,
     "train_learned_baseline": 0.4,
     "select_learned_baseline": 1.7,
-    "embed": 2.0,
+    "embed_screen": 2.0,
     "evaluate_retrieval": 2.0,
     "evaluate_disentanglement": 2.0,
     "report": 2.0,

@@ -49,7 +49,7 @@ def plate_tables(screen: ScreenSettings) -> dict[str, Path]:
         listed = read_table(locate(screen, screen.plates.plate_list), columns=["path"], text_columns=["path"])
         paths = [locate(screen, name) for name in listed["path"]]
     else:
-        paths = [path for name in screen.plates.tables for path in _expand(screen, name)]
+        paths = [path for name in screen.plates.tables for path in expand(screen, name)]
     repeated = [name for name, count in Counter(map(stem_of, paths)).items() if count > 1]
     if repeated:
         raise ConfigError(
@@ -59,13 +59,20 @@ def plate_tables(screen: ScreenSettings) -> dict[str, Path]:
     return {stem_of(path): path for path in paths}
 
 
-def _expand(screen: ScreenSettings, name: str) -> list[Path]:
+def expand(screen: ScreenSettings, name: str, key: str = "plates.tables") -> list[Path]:
+    """Files of one path or glob of the settings' `key`, in order.
+
+    Raises
+    ------
+    ConfigError
+        If a glob finds no file.
+    """
     path = locate(screen, name)
     if not any(character in name for character in "*?["):
         return [path]
     found = sorted(glob(name, recursive=True))
     if not found:
-        raise ConfigError(f"plates.tables: {name!r} matches no file; correct the path or the pattern")
+        raise ConfigError(f"{key}: {name!r} matches no file; correct the path or the pattern")
     return [Path(each) for each in found]
 
 
@@ -142,7 +149,8 @@ def job_counts(screen: ScreenSettings) -> dict[str, int]:
         "train_shared": n_folds * n_beta * n_members,
         "train_specific": n_folds * n_beta * n_lam * n_members,
         "select_model": n_folds,
-        "embed": n_folds,
+        "embed_screen": n_folds,
+        **({} if screen.second_assay else {"calibrate_scores": 1, "bundle_model": 1}),
         "train_baseline": n_tests,
         **(learned if n_learned else {}),
         "evaluate_retrieval": n_tests,

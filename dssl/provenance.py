@@ -41,6 +41,12 @@ def file_record(path: Path) -> dict[str, str]:
     return {"path": path.as_posix(), "sha256": sha256_of(path)}
 
 
+def files_of(paths: list[Path]) -> list[Path]:
+    """The files themselves; a folder stands for every file in it."""
+    inside = [sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path] for path in paths]
+    return [file for files in inside for file in files]
+
+
 def provenance_record(
     step: str, parameters: dict[str, Any], inputs: dict[str, list[Path]], outputs: dict[str, list[Path]]
 ) -> dict[str, Any]:
@@ -53,13 +59,13 @@ def provenance_record(
     parameters : dict
         Settings (as plain data), wildcards and seeds it ran with.
     inputs, outputs : dict of lists of paths
-        Files read and written, by the step's own names for them; all of them exist.
+        Files and folders read and written, by the step's own names for them; all of them exist.
     """
     return {
         "step": step,
         "parameters": parameters,
-        "inputs": {name: [file_record(path) for path in paths] for name, paths in inputs.items()},
-        "outputs": {name: [file_record(path) for path in paths] for name, paths in outputs.items()},
+        "inputs": {name: [file_record(path) for path in files_of(paths)] for name, paths in inputs.items()},
+        "outputs": {name: [file_record(path) for path in files_of(paths)] for name, paths in outputs.items()},
         "versions": package_versions(),
     }
 

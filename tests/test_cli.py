@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 from typer.main import get_command
 
 import dssl
-from dssl.cli import app, main, repeat_options
+from dssl.cli import app, main, repeat_options, step_command
 from dssl.io import read_json
+from dssl.settings.new_data import QuerySettings
 from dssl.steps import all_steps
+from dssl.steps.registry import OutputFolder
 
 RULE = re.compile(r"^ *rule (\w+):$", flags=re.MULTILINE)
 
@@ -34,8 +37,8 @@ def rules(repository: Path) -> set[str]:
 
 
 def test_several_values_of_an_option_become_several_options() -> None:
-    given = ["embed", "--models", "a", "b", "c", "--fold", "0", "--tables", "x"]
-    expected = ["embed", "--models", "a", "--models", "b", "--models", "c", "--fold", "0", "--tables", "x"]
+    given = ["embed_screen", "--models", "a", "b", "c", "--fold", "0", "--tables", "x"]
+    expected = ["embed_screen", "--models", "a", "--models", "b", "--models", "c", "--fold", "0", "--tables", "x"]
     assert repeat_options(given) == expected
 
 
@@ -47,7 +50,7 @@ def test_several_values_of_an_option_become_several_options() -> None:
         ["--help"],
         ["check", "config.yaml"],
         ["new-screen", "a.csv", "b.csv", "--name", "x"],
-        ["embed", "--help"],
+        ["embed_screen", "--help"],
         ["train_shared", "--seed", "0", "--beta", "0.1"],
         ["train_shared", "--settings", '{"a": 1}', "--beta", "-1"],
     ],
@@ -151,3 +154,20 @@ def test_check_of_a_broken_screen_exits_2(capsys: pytest.CaptureFixture[str], tm
     )
     assert run("check", str(tmp_path / "a.yaml")) == 2
     assert "none.csv: there is no such file" in capsys.readouterr().out
+
+
+def test_a_step_that_writes_a_folder_is_recorded_in_it(tmp_path: Path) -> None:
+    def example(*, settings: QuerySettings, out: OutputFolder) -> None:
+        """A step."""
+        out.mkdir()
+        (out / "hits.tsv").write_text(str(settings.n_hits))
+
+    application = typer.Typer()
+    application.command()(step_command(example))
+    application(["--out", str(tmp_path / "a")], standalone_mode=False)
+    application(["--out", str(tmp_path / "b"), "--provenance", str(tmp_path / "b.json")], standalone_mode=False)
+    record = read_json(tmp_path / "a" / "provenance.json")
+    assert [Path(file["path"]).name for file in record["outputs"]["out"]] == ["hits.tsv"]
+    assert record["parameters"]["settings"] == QuerySettings().model_dump(mode="json")
+    assert (tmp_path / "b.json").exists()
+    assert not (tmp_path / "b" / "provenance.json").exists()

@@ -15,6 +15,7 @@ FLOORS = [
         "launch",
         "manifest",
         "plan",
+        "plan_new_data",
         "provenance",
         "resources",
         "io",

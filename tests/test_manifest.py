@@ -18,7 +18,11 @@ SCREEN = Path("results/demo")
 def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Two steps, a source table -> profiles -> model, run in a temporary folder."""
     monkeypatch.chdir(tmp_path)
-    source, profiles, model = Path("plates/P1.csv"), SCREEN / "normalize_plate/P1.h5ad", SCREEN / "embed/fold~0/m.bin"
+    source, profiles, model = (
+        Path("plates/P1.csv"),
+        SCREEN / "normalize_plate/P1.h5ad",
+        SCREEN / "embed_screen/fold~0/m.bin",
+    )
     for path, content in ((source, "table"), (profiles, "profiles"), (model, "model")):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
@@ -83,7 +87,7 @@ def test_verify_works_in_a_moved_folder(results: Path, tmp_path: Path) -> None:
 
 def test_a_changed_and_a_missing_file_are_named(results: Path) -> None:
     (results / "normalize_plate/P1.h5ad").write_text("Profiles")
-    (results / "embed/fold~0/m.bin").unlink()
+    (results / "embed_screen/fold~0/m.bin").unlink()
     expected = r"2 of 2 artifacts differ .*m\.bin \(missing\), .*P1\.h5ad \(changed\)\nDelete what changed"
     with pytest.raises(IntegrityError, match=expected):
         verify(results)

@@ -100,7 +100,7 @@ def test_jobs_are_the_products_of_the_sweep() -> None:
     )
     counts = plan.job_counts(swept)
     assert counts["normalize_plate"] == 2
-    assert counts["fit_preprocessing"] == counts["embed"] == counts["select_model"] == 4
+    assert counts["fit_preprocessing"] == counts["embed_screen"] == counts["select_model"] == 4
     assert counts["train_shared"] == 4 * 2 * (5 + 1)  # five seeds and the closed form
     assert counts["train_specific"] == 4 * 2 * 3 * (5 + 1)
     assert counts["train_baseline"] == counts["evaluate_retrieval"] == counts["evaluate_disentanglement"] == 3

@@ -30,9 +30,9 @@ def test_every_rule_of_a_screen_has_its_need_and_no_other_has(repository: Path) 
 
 
 def test_memory_is_what_was_measured_with_head_room(inputs: list[Path]) -> None:
-    need = resources.NEEDS["embed"]
-    assert asked("embed", inputs) == pytest.approx(600 + 1.5 * (need.mb + 3 * need.mb_per_mb), abs=1)
-    assert asked("embed", []) == pytest.approx(600 + 1.5 * need.mb, abs=1)
+    need = resources.NEEDS["embed_screen"]
+    assert asked("embed_screen", inputs) == pytest.approx(600 + 1.5 * (need.mb + 3 * need.mb_per_mb), abs=1)
+    assert asked("embed_screen", []) == pytest.approx(600 + 1.5 * need.mb, abs=1)
 
 
 def test_further_attempts_and_processes_ask_for_more(inputs: list[Path]) -> None:

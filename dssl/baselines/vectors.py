@@ -89,7 +89,7 @@ def phenotype_vectors(
         if keys.CELL_COUNT not in obs:
             raise TableError(
                 "control cell_count: the molecules have predicted cell counts, the profiles have no column cell_count\n"
-                "Run embed and train_baseline again on the same screen."
+                "Run embed_screen and train_baseline again on the same screen."
             )
         return half_circle(standardized_log_counts(obs[keys.CELL_COUNT], LogCounts(**uns[CELL_COUNT])))
     if method not in uns.get(MAPS, {}):

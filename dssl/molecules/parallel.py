@@ -39,7 +39,7 @@ def map_in_chunks(
     chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
     results: list[Result] = []
     for part in track(
-        _each(function, chunks, n_jobs),
+        each_chunk(function, chunks, n_jobs),
         description=label,
         total=len(chunks),
         console=Console(stderr=True),
@@ -49,9 +49,10 @@ def map_in_chunks(
     return results
 
 
-def _each(
-    function: Callable[[Sequence[Item]], list[Result]], chunks: list[Sequence[Item]], n_jobs: int
-) -> Iterator[list[Result]]:
+def each_chunk(
+    function: Callable[[Sequence[Item]], Result], chunks: Sequence[Sequence[Item]], n_jobs: int
+) -> Iterator[Result]:
+    """Apply `function` to each chunk, on `n_jobs` processes, and give the results in order as they become ready."""
     workers = min(n_jobs, len(chunks))
     if workers <= 1:
         yield from map(function, chunks)

@@ -29,7 +29,8 @@ def keys_text() -> str:
     sections = [f"### Top level\n\n{ScreenSettings.__doc__}\n\n{_table(ScreenSettings, top=True)}"]
     for name, field in ScreenSettings.model_fields.items():
         if (model := _model_of(field.annotation)) is not None:
-            sections.append(f"### `{name}`\n\n{inspect.getdoc(model)}\n\n{_table(model, field.default)}")
+            prefix = "NAME." if get_origin(field.annotation) is dict else ""
+            sections.append(f"### `{name}`\n\n{inspect.getdoc(model)}\n\n{_table(model, field.default, prefix=prefix)}")
     return "\n\n".join(sections)
 
 
@@ -56,8 +57,8 @@ def _rows(model: type[Settings], defaults: object, prefix: str = "") -> Iterator
             yield from _rows(inner, default, f"{prefix}{name}.")
 
 
-def _table(model: type[Settings], defaults: object = None, top: bool = False) -> str:
-    rows = list(_rows(model, defaults))
+def _table(model: type[Settings], defaults: object = None, top: bool = False, prefix: str = "") -> str:
+    rows = list(_rows(model, defaults, prefix))
     if top:
         rows = [row for row in rows if "." not in row[0] and _model_of(row[1].annotation) is None]
     lines = ["| key | type | default | meaning |", "|---|---|---|---|"]

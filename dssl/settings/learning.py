@@ -245,7 +245,7 @@ class SelectModelSettings(Settings):
     )
 
 
-class EmbedSettings(Settings):
+class EmbedScreenSettings(Settings):
     """Embeddings for hand-over."""
 
     umap_neighbors: int = Field(15, ge=2, description="neighbours in UMAP")

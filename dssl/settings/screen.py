@@ -16,12 +16,13 @@ from dssl.settings.evaluation import (
 )
 from dssl.settings.inputs import MoleculeTableSettings, PlateTableSettings
 from dssl.settings.learning import (
-    EmbedSettings,
+    EmbedScreenSettings,
     SelectModelSettings,
     SweepSettings,
     TrainSharedSettings,
     TrainSpecificSettings,
 )
+from dssl.settings.new_data import CalibrateScoresSettings, EmbedSettings, NewDataSettings, QuerySettings
 from dssl.settings.preparation import (
     AssembleProfilesSettings,
     FeaturizeMoleculesSettings,
@@ -60,11 +61,17 @@ class ScreenSettings(Settings):
     train_shared: TrainSharedSettings = TrainSharedSettings()
     train_specific: TrainSpecificSettings = TrainSpecificSettings()
     select_model: SelectModelSettings = SelectModelSettings()
-    embed: EmbedSettings = EmbedSettings()
+    embed_screen: EmbedScreenSettings = EmbedScreenSettings()
     train_baseline: TrainBaselineSettings = TrainBaselineSettings()
     train_learned_baseline: TrainLearnedBaselineSettings = TrainLearnedBaselineSettings()
     evaluate_retrieval: EvaluateRetrievalSettings = EvaluateRetrievalSettings()
     evaluate_disentanglement: EvaluateDisentanglementSettings = EvaluateDisentanglementSettings()
+    calibrate_scores: CalibrateScoresSettings = CalibrateScoresSettings()
+    embed: EmbedSettings = EmbedSettings()
+    query: QuerySettings = QuerySettings()
+    new_data: dict[str, NewDataSettings] = Field(
+        {}, description="new molecules and plates by name, for `snakemake new_data`"
+    )
     report: ReportSettings = ReportSettings()
     manifest: ManifestSettings = ManifestSettings()
 

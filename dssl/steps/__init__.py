@@ -8,12 +8,14 @@ from dssl.steps import (
     learned_baselines,
     lists,
     molecules,
+    new_data,
     pairs,
     phenotypes,
     quality,
     report,
     second_assay,
     study,
+    trained_model,
     training,
 )
 from dssl.steps.registry import STEPS
@@ -30,6 +32,8 @@ MODULES = (
     learned_baselines,
     evaluation,
     report,
+    trained_model,
+    new_data,
     study,
 )
 

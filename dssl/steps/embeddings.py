@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dssl import keys
-from dssl.settings.learning import EmbedSettings
+from dssl.settings.learning import EmbedScreenSettings
 from dssl.steps.arrays import numbered
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def prepare_levels(pairs: "MuData", state: "PreprocessingState", fold: str) -> d
 
 
 def encode_level(
-    level: Level, models: "Models", maps: EmbedSettings | None = None, draw_seed: int | None = None
+    level: Level, models: "Models", maps: EmbedScreenSettings | None = None, draw_seed: int | None = None
 ) -> "AnnData":
     """Encode one level: X is what was encoded, obsm holds the codes.
 
@@ -102,7 +102,7 @@ def code_table(adata: "AnnData") -> pd.DataFrame:
     return table
 
 
-def umap(codes: NDArray[np.float32], settings: EmbedSettings) -> NDArray[np.float32]:
+def umap(codes: NDArray[np.float32], settings: EmbedScreenSettings) -> NDArray[np.float32]:
     """Two-dimensional map of unit vectors by cosine; of very few rows, their first two principal components."""
     if len(codes) < UMAP_FEWEST:
         return first_components(codes)

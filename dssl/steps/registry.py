@@ -5,13 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-INPUT, OUTPUT = "input", "output"
+INPUT, OUTPUT, FOLDER = "input", "output", "folder"
 Input = Annotated[Path, INPUT]
 Inputs = Annotated[list[Path], INPUT]
 OptionalInput = Annotated[Path | None, INPUT]
 OptionalInputs = Annotated[list[Path] | None, INPUT]
 Output = Annotated[Path, OUTPUT]
 Outputs = Annotated[list[Path], OUTPUT]
+OutputFolder = Annotated[Path, OUTPUT, FOLDER]
 
 Step = TypeVar("Step", bound=Callable[..., None])
 STEPS: dict[str, Callable[..., None]] = {}

@@ -7,7 +7,7 @@ from dssl import keys
 from dssl.io import atomic_path, read_json, write_anndata, write_json, write_table
 from dssl.launch import is_first_process
 from dssl.provenance import stamp
-from dssl.settings.learning import EmbedSettings, SelectModelSettings, TrainSharedSettings, TrainSpecificSettings
+from dssl.settings.learning import EmbedScreenSettings, SelectModelSettings, TrainSharedSettings, TrainSpecificSettings
 from dssl.steps.arrays import read_pairs, training_data
 from dssl.steps.registry import Input, Inputs, Output, Outputs, step
 from dssl.steps.runs import log_epoch, own_checkpoint, write_run
@@ -122,9 +122,9 @@ def select_model(
 
 
 @step
-def embed(
+def embed_screen(
     *,
-    settings: EmbedSettings,
+    settings: EmbedScreenSettings,
     pairs: Input,
     state: Input,
     models: Inputs,
@@ -143,7 +143,7 @@ def embed(
     loaded = load_models(models)
     levels = prepare_levels(read_pairs(pairs), load_state(state), fold)
     embedded = {name: encode_level(level, loaded, settings if umap else None) for name, level in levels.items()}
-    record = stamp("embed", {"fold": fold, "settings": settings.model_dump(mode="json")})
+    record = stamp("embed_screen", {"fold": fold, "settings": settings.model_dump(mode="json")})
     for path in tables:
         write_table(path, code_table(embedded[path.name.split(".")[0]]))
     for path in (wells, treatments, compounds, molecules):

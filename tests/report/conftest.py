@@ -385,10 +385,10 @@ def make_up(
         "information": writer.table("information_curve.tsv", information_rows()),
         "attribution": writer.table("attribution_groups.tsv", attribution_rows(test_folds)),
         "leakage": writer.table("leakage.tsv", leakage_rows(test_folds)),
-        "map_compounds": writer.adata(f"embed/fold~{shown}/compounds.h5ad", compounds),
-        "map_molecules": writer.adata(f"embed/fold~{shown}/molecules.h5ad", molecules),
-        "example_compounds": writer.adata("embed/fold~0/compounds.h5ad", compounds),
-        "example_molecules": writer.adata("embed/fold~0/molecules.h5ad", molecules),
+        "map_compounds": writer.adata(f"embed_screen/fold~{shown}/compounds.h5ad", compounds),
+        "map_molecules": writer.adata(f"embed_screen/fold~{shown}/molecules.h5ad", molecules),
+        "example_compounds": writer.adata("embed_screen/fold~0/compounds.h5ad", compounds),
+        "example_molecules": writer.adata("embed_screen/fold~0/molecules.h5ad", molecules),
         "html": folder / "report.html",
     }
     return MadeUp(folder, arguments)

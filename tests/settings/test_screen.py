@@ -110,7 +110,7 @@ def test_wrong_settings_name_the_key_and_what_is_expected(change: dict[str, Any]
 
 
 def test_all_problems_are_named_at_once() -> None:
-    wrong = content(sweep={"beta": "x"}, embed={"sead": 1}, report={"n_examples": -1})
+    wrong = content(sweep={"beta": "x"}, embed_screen={"sead": 1}, report={"n_examples": -1})
     with pytest.raises(ConfigError, match=r"3 problem\(s\)") as raised:
         parse_screen(wrong, "x")
     assert len(str(raised.value).splitlines()) == 4

@@ -36,15 +36,17 @@ MADE_FROM = {
     "train_shared": {"fit_preprocessing"},
     "train_specific": {"train_shared"},
     "select_model": {"train_specific"},
-    "embed": {"select_model"},
+    "embed_screen": {"select_model"},
     "train_baseline": {"fit_preprocessing"},
     "train_learned_baseline": {"fit_preprocessing"},
     "select_learned_baseline": {"train_learned_baseline"},
-    "evaluate_retrieval": {"embed", "train_baseline", "select_learned_baseline", "call_activity"},
+    "evaluate_retrieval": {"embed_screen", "train_baseline", "select_learned_baseline", "call_activity"},
     "evaluate_disentanglement": {"select_model"},
     "summarize_folds": {"evaluate_retrieval", "evaluate_disentanglement"},
-    "report": {"summarize_folds", "embed", "call_activity", "compare_preprocessing"},
-    "list_records": {"report"},
+    "report": {"summarize_folds", "embed_screen", "call_activity", "compare_preprocessing"},
+    "calibrate_scores": {"embed_screen"},
+    "bundle_model": {"calibrate_scores", "assemble_profiles"},
+    "list_records": {"report", "bundle_model"},
     "manifest": {"list_records"},
 }
 
@@ -67,11 +69,16 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "train_shared": ({"code": {"size": 32}}, {"train_shared", "train_learned_baseline"}),
     "train_specific": ({"dependence": "hsic"}, {"train_specific"}),
     "select_model": ({"lam_tolerance": 0.5}, {"select_model"}),
-    "embed": ({"seed": 1}, {"embed"}),
+    "embed_screen": ({"seed": 1}, {"embed_screen"}),
     "train_baseline": ({"seed": 1}, {"train_baseline"}),
     "train_learned_baseline": ({"trials": 2}, {"train_learned_baseline", "select_learned_baseline"}),
     "evaluate_retrieval": ({"seed": 1}, {"evaluate_retrieval", "summarize_folds"}),
     "evaluate_disentanglement": ({"seed": 1}, {"evaluate_disentanglement"}),
+    "calibrate_scores": ({"seed": 1}, {"calibrate_scores"}),
+    # nothing of the screen itself depends on new data
+    "embed": ({"n_neighbors": 1}, set()),
+    "query": ({"n_hits": 1}, set()),
+    "new_data": ({"more": {"compounds": ["DSSL-0001"]}}, set()),
     "report": ({"n_examples": 3}, {"report"}),
     # the report prints every setting, so that it is made again after any change
     "manifest": ({"licence": "CC0"}, {"manifest", "report"}),
@@ -178,13 +185,13 @@ def test_every_artifact_names_its_maker_and_its_sources(tiny: Path) -> None:
 
 
 def test_embeddings_lie_where_scanpy_finds_them_and_in_tables(tiny: Path) -> None:
-    folder = tiny / "results/tiny/embed/fold~0"
+    folder = tiny / "results/tiny/embed_screen/fold~0"
     for level in ("wells", "treatments", "compounds", "molecules"):
         adata, table = read_anndata(folder / f"{level}.h5ad"), pd.read_csv(folder / f"{level}.csv.gz")
         assert {"X_shared", "X_specific", "X_umap"} <= set(adata.obsm)
         assert np.isfinite(adata.obsm["X_shared"]).all()
         assert list(table["id"]) == list(adata.obs_names)
-        assert adata.uns["dssl"]["step"] == "embed"
+        assert adata.uns["dssl"]["step"] == "embed_screen"
 
 
 def step(name: str, **options: Any) -> None:
@@ -234,21 +241,21 @@ def test_training_and_embedding_again_elsewhere_give_the_same_bytes(tiny: Path, 
     )
     levels = ["wells", "treatments", "compounds", "molecules"]
     step(
-        "embed",
-        settings=screen.embed.to_json(),
+        "embed_screen",
+        settings=screen.embed_screen.to_json(),
         pairs=results / "pair_and_split/pairs.h5mu",
         state=inputs / "state.safetensors",
         models=[specific / "model.safetensors"],
         fold="0",
         umap=True,
-        **{level: tmp_path / "embed" / f"{level}.h5ad" for level in levels},
-        tables=[tmp_path / "embed" / f"{level}.csv.gz" for level in levels],
-        provenance=tmp_path / "embed/provenance.json",
+        **{level: tmp_path / "embed_screen" / f"{level}.h5ad" for level in levels},
+        tables=[tmp_path / "embed_screen" / f"{level}.csv.gz" for level in levels],
+        provenance=tmp_path / "embed_screen/provenance.json",
     )
     first = {
         shared: results / "train_shared/fold~0/beta~0.001/seed~0",
         specific: results / "train_specific/fold~0/beta~0.001/lambda~1/seed~0",
-        tmp_path / "embed": results / "embed/fold~0",
+        tmp_path / "embed_screen": results / "embed_screen/fold~0",
     }
     names = ["model.safetensors", "metrics.json", "history.jsonl", *(f"{level}.csv.gz" for level in levels)]
     compared = 0

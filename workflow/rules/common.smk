@@ -1,5 +1,7 @@
 """What all rules share: the validated screen, its files, its wildcards."""
 
+import shlex
+
 from snakemake.exceptions import WorkflowError
 
 from dssl import __version__ as VERSION
@@ -16,6 +18,14 @@ from dssl.plan import (
     shown,
     step_folder,
     wildcard,
+)
+from dssl.plan_new_data import (
+    applied_settings,
+    new_entry,
+    new_settings,
+    new_tables,
+    ranked_entries,
+    without_new_data,
 )
 from dssl.resources import memory, runtime, several_nodes
 from dssl.settings.screen import parse_screen
@@ -55,6 +65,9 @@ LAMS = [wildcard(value) for value in SCREEN.sweep.lam]
 SEEDS = SCREEN.sweep.seed
 MEMBERS = SCREEN.members()
 
+NEW_DATA = f"{OUT}/new_data/{{name}}"
+EMBEDDED = f"{NEW_DATA}/embed"
+
 SHARED = "fold~{fold}/beta~{beta}/seed~{seed}"
 SPECIFIC = "fold~{fold}/beta~{beta}/lambda~{lam}/seed~{seed}"
 
@@ -81,3 +94,27 @@ def option(name, *paths):
 def tables_of(output):
     """Files of the plate tables in one part of the list."""
     return lambda wildcards: expand(output, table=PARTS[wildcards.part])
+
+
+def gpus_of(step):
+    """GPUs of a member of the ensemble: the closed form needs none."""
+    asked = getattr(SCREEN, step).run.gpus()
+    return lambda wildcards: 0 if wildcards.seed == "closed_form" else asked
+
+
+def new_tables_of(wildcards):
+    """Tables of one entry of new_data."""
+    found = new_tables(SCREEN, wildcards.name)
+    return {kind: list(map(str, paths)) for kind, paths in found.items()}
+
+
+def new_queries_of(wildcards):
+    """Embeddings of one entry of new_data; none where compounds of the screen are the queries."""
+    entry = new_entry(SCREEN, wildcards.name)
+    return [] if entry.compounds else EMBEDDED.format(name=wildcards.name)
+
+
+def new_library_of(wildcards):
+    """Embeddings of the library of one entry of new_data; none where it is the screen."""
+    library = new_entry(SCREEN, wildcards.name).library
+    return EMBEDDED.format(name=library) if library else []

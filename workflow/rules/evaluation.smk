@@ -5,10 +5,10 @@ rule evaluate_retrieval:
     input:
         pairs=rules.pair_and_split.output.pairs,
         inputs=rules.fit_preprocessing.output.inputs,
-        wells=rules.embed.output.wells,
-        treatments=rules.embed.output.treatments,
-        compounds=rules.embed.output.compounds,
-        molecules=rules.embed.output.molecules,
+        wells=rules.embed_screen.output.wells,
+        treatments=rules.embed_screen.output.treatments,
+        compounds=rules.embed_screen.output.compounds,
+        molecules=rules.embed_screen.output.molecules,
         baselines=rules.train_baseline.output.molecules,
         learned=expand(
             rules.select_learned_baseline.output.codes,

@@ -36,10 +36,14 @@ rule report:
         information=rules.summarize_folds.output.information_curve,
         attribution=rules.summarize_folds.output.attribution_groups,
         leakage=rules.summarize_folds.output.all_leakage,
-        map_compounds=expand(rules.embed.output.compounds, fold=HANDOVER_FOLD),
-        map_molecules=expand(rules.embed.output.molecules, fold=HANDOVER_FOLD),
-        example_compounds=expand(rules.embed.output.compounds, fold=TEST_FOLDS[0]),
-        example_molecules=expand(rules.embed.output.molecules, fold=TEST_FOLDS[0]),
+        map_compounds=expand(rules.embed_screen.output.compounds, fold=HANDOVER_FOLD),
+        map_molecules=expand(rules.embed_screen.output.molecules, fold=HANDOVER_FOLD),
+        example_compounds=expand(
+            rules.embed_screen.output.compounds, fold=TEST_FOLDS[0]
+        ),
+        example_molecules=expand(
+            rules.embed_screen.output.molecules, fold=TEST_FOLDS[0]
+        ),
     output:
         html=report(
             f"{OUT}/report.html", caption="../report/report.rst", category="Report"
@@ -57,7 +61,7 @@ rule report:
         runtime=runtime("report"),
     params:
         settings=section("report"),
-        screen=shown(SCREEN).to_json(),
+        screen=shown(without_new_data(SCREEN)).to_json(),
         simulated="--simulated" if SCREEN.simulate_screen else "--no-simulated",
         version=VERSION,
     shell:
@@ -105,7 +109,16 @@ RECORDS = [
         seed=MEMBERS,
     ),
     *expand(rules.select_model.output.provenance, fold=FOLDS),
-    *expand(rules.embed.output.provenance, fold=FOLDS),
+    *expand(rules.embed_screen.output.provenance, fold=FOLDS),
+    # a model of two assays is not asked about new molecules
+    *(
+        []
+        if SECOND
+        else [
+            rules.calibrate_scores.output.provenance,
+            rules.bundle_model.output.provenance,
+        ]
+    ),
     *expand(rules.train_baseline.output.provenance, fold=TEST_FOLDS),
     *expand(
         rules.train_learned_baseline.output.provenance,

@@ -20,7 +20,7 @@ rule train_shared:
         **several_nodes(SCREEN.train_shared.run.nodes),
         mem_mb=memory("train_shared", SCREEN.train_shared.run.processes),
         runtime=runtime("train_shared", SCREEN.train_shared.optimizer.epochs),
-        gpu=SCREEN.train_shared.run.gpus(),
+        gpu=gpus_of("train_shared"),
     params:
         settings=section("train_shared"),
         checkpoint=f"{OUT}/train_shared/{SHARED}/checkpoint",
@@ -52,7 +52,7 @@ rule train_specific:
         **several_nodes(SCREEN.train_specific.run.nodes),
         mem_mb=memory("train_specific", SCREEN.train_specific.run.processes),
         runtime=runtime("train_specific", SCREEN.train_specific.optimizer.epochs),
-        gpu=SCREEN.train_specific.run.gpus(),
+        gpu=gpus_of("train_specific"),
     params:
         settings=section("train_specific"),
         checkpoint=f"{OUT}/train_specific/{SPECIFIC}/checkpoint",
@@ -114,39 +114,39 @@ rule select_model:
         "--selected-models {output.selected_models} --provenance {output.provenance} 2> {log}"
 
 
-rule embed:
+rule embed_screen:
     input:
         pairs=rules.pair_and_split.output.pairs,
         state=rules.fit_preprocessing.output.state,
         models=rules.select_model.output.selected_models,
     output:
-        wells=f"{OUT}/embed/fold~{{fold}}/wells.h5ad",
-        treatments=f"{OUT}/embed/fold~{{fold}}/treatments.h5ad",
-        compounds=f"{OUT}/embed/fold~{{fold}}/compounds.h5ad",
-        molecules=f"{OUT}/embed/fold~{{fold}}/molecules.h5ad",
+        wells=f"{OUT}/embed_screen/fold~{{fold}}/wells.h5ad",
+        treatments=f"{OUT}/embed_screen/fold~{{fold}}/treatments.h5ad",
+        compounds=f"{OUT}/embed_screen/fold~{{fold}}/compounds.h5ad",
+        molecules=f"{OUT}/embed_screen/fold~{{fold}}/molecules.h5ad",
         tables=expand(
-            f"{OUT}/embed/fold~{{fold}}/{{level}}.csv.gz",
+            f"{OUT}/embed_screen/fold~{{fold}}/{{level}}.csv.gz",
             level=["wells", "treatments", "compounds", "molecules"],
             allow_missing=True,
         ),
-        provenance=f"{OUT}/embed/fold~{{fold}}/provenance.json",
+        provenance=f"{OUT}/embed_screen/fold~{{fold}}/provenance.json",
     log:
-        f"logs/{SCREEN.screen}/embed/fold~{{fold}}.log",
+        f"logs/{SCREEN.screen}/embed_screen/fold~{{fold}}.log",
     benchmark:
-        f"logs/{SCREEN.screen}/embed/fold~{{fold}}.benchmark.tsv"
+        f"logs/{SCREEN.screen}/embed_screen/fold~{{fold}}.benchmark.tsv"
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=memory("embed"),
-        runtime=runtime("embed"),
+        mem_mb=memory("embed_screen"),
+        runtime=runtime("embed_screen"),
     params:
-        settings=section("embed"),
+        settings=section("embed_screen"),
         umap=lambda wildcards: (
             "--umap" if wildcards.fold == HANDOVER_FOLD else "--no-umap"
         ),
         version=VERSION,
     shell:
-        "dssl embed --settings {params.settings:q} --pairs {input.pairs} --state {input.state} "
+        "dssl embed_screen --settings {params.settings:q} --pairs {input.pairs} --state {input.state} "
         "--models {input.models} --fold {wildcards.fold} {params.umap} --wells {output.wells} "
         "--treatments {output.treatments} --compounds {output.compounds} "
         "--molecules {output.molecules} --tables {output.tables} "

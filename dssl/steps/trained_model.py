@@ -1,0 +1,83 @@
+"""What a trained model is worth on compounds it has not seen, and the folder in which it is kept."""
+
+import numpy as np
+
+from dssl import keys
+from dssl.io import read_anndata, read_json, write_table
+from dssl.settings.new_data import AppliedSettings, CalibrateScoresSettings
+from dssl.steps.arrays import read_pairs
+from dssl.steps.registry import Input, Inputs, Output, Outputs, step
+
+
+@step
+def calibrate_scores(
+    *,
+    settings: CalibrateScoresSettings,
+    pairs: Input,
+    wells: Inputs,
+    treatments: Inputs,
+    compounds: Inputs,
+    molecules: Inputs,
+    calibration: Output,
+    held_out: Output,
+    performance: Output,
+) -> None:
+    """Measure on the held-out compounds of the test folds what scores are worth and where the model is at home."""
+    from dssl.steps.held_out import Fold, calibrate_levels, measure_domain
+
+    features = read_pairs(pairs)[keys.MOLECULE]
+    paths = {"well": wells, "treatment": treatments, "compound": compounds}
+    folds = []
+    for number, path in enumerate(molecules):
+        embedded = read_anndata(path)
+        profiles = {level: read_anndata(of_level[number]) for level, of_level in paths.items()}
+        folds.append(Fold(profiles, embedded, features[embedded.obs_names]))
+    write_table(calibration, calibrate_levels(folds, settings))
+    reference, retrieved = measure_domain(folds, settings)
+    write_table(held_out, reference)
+    write_table(performance, retrieved)
+
+
+@step
+def bundle_model(
+    *,
+    settings: AppliedSettings,
+    fold: str,
+    pairs: Input,
+    preprocessing: Input,
+    assembled: Input,
+    selected: Input,
+    models: Inputs,
+    compounds: Input,
+    molecules: Input,
+    aliases: Input,
+    calibration: Input,
+    held_out: Input,
+    performance: Input,
+    model: Output,
+    files: Outputs,
+) -> None:
+    """Put everything that new data need into one folder: states, weights, the screen's codes, calibration."""
+    from dssl.steps import bundle
+    from dssl.steps.held_out import descriptor_ranges
+
+    features = read_pairs(pairs)[keys.MOLECULE]
+    trained = (features.obs[keys.fold_column(fold)].astype(str) == keys.TRAIN).to_numpy()
+    parts = {
+        bundle.PREPROCESSING: preprocessing,
+        bundle.ASSEMBLED: assembled,
+        **{path.name: path for path in models},
+        bundle.COMPOUNDS: compounds,
+        bundle.MOLECULES: molecules,
+        bundle.ALIASES: aliases,
+        bundle.CALIBRATION: calibration,
+        bundle.HELD_OUT: held_out,
+        bundle.PERFORMANCE: performance,
+    }
+    about = {
+        "models": [path.name for path in models],
+        "fold": fold,
+        "n_training_compounds": int(np.sum(trained)),
+        "selected": read_json(selected),
+    }
+    bundle.write_bundle(model, settings, parts, descriptor_ranges(features[trained]), about)
