@@ -48,9 +48,13 @@ def inputs_mudata(fold_pairs: "MuData", phenotype: Floats, molecule: Floats) -> 
 
 def features_of(pairs: "MuData", inputs: "MuData") -> "AnnData":
     """Molecular features in the rows of a fold's inputs, where a compound may occur once for each of its roles."""
+    return features_in_rows(pairs[keys.MOLECULE], inputs[keys.MOLECULE].obs)
+
+
+def features_in_rows(features: "AnnData", obs: pd.DataFrame) -> "AnnData":
+    """Molecular features of the compounds that the rows of `obs` stand for."""
     from anndata import AnnData
 
-    obs, features = inputs[keys.MOLECULE].obs, pairs[keys.MOLECULE]
     ids = obs.get(keys.ORIGINAL_ID, obs.index.to_series()).astype(str)
     return AnnData(features.X[features.obs_names.get_indexer(pd.Index(ids))], obs=obs[[]].copy(), var=features.var)
 

@@ -1,11 +1,9 @@
 """What a trained model is worth on compounds it has not seen, and the folder in which it is kept."""
 
-import numpy as np
-
 from dssl import keys
 from dssl.io import read_anndata, read_json, write_table
 from dssl.settings.new_data import AppliedSettings, CalibrateScoresSettings
-from dssl.steps.arrays import read_pairs
+from dssl.steps.arrays import features_in_rows, read_pairs
 from dssl.steps.registry import Input, Inputs, Output, Outputs, step
 
 
@@ -31,7 +29,7 @@ def calibrate_scores(
     for number, path in enumerate(molecules):
         embedded = read_anndata(path)
         profiles = {level: read_anndata(of_level[number]) for level, of_level in paths.items()}
-        folds.append(Fold(profiles, embedded, features[embedded.obs_names]))
+        folds.append(Fold(profiles, embedded, features_in_rows(features, embedded.obs)))
     write_table(calibration, calibrate_levels(folds, settings))
     reference, retrieved = measure_domain(folds, settings)
     write_table(held_out, reference)
@@ -59,10 +57,11 @@ def bundle_model(
 ) -> None:
     """Put everything that new data need into one folder: states, weights, the screen's codes, calibration."""
     from dssl.steps import bundle
-    from dssl.steps.held_out import descriptor_ranges
+    from dssl.steps.held_out import descriptor_ranges, is_role
 
     features = read_pairs(pairs)[keys.MOLECULE]
-    trained = (features.obs[keys.fold_column(fold)].astype(str) == keys.TRAIN).to_numpy()
+    embedded = read_anndata(molecules)
+    training = features_in_rows(features, embedded.obs)[is_role(embedded, keys.TRAIN)]
     parts = {
         bundle.PREPROCESSING: preprocessing,
         bundle.ASSEMBLED: assembled,
@@ -77,7 +76,7 @@ def bundle_model(
     about = {
         "models": [path.name for path in models],
         "fold": fold,
-        "n_training_compounds": int(np.sum(trained)),
+        "n_training_compounds": training.n_obs,
         "selected": read_json(selected),
     }
-    bundle.write_bundle(model, settings, parts, descriptor_ranges(features[trained]), about)
+    bundle.write_bundle(model, settings, parts, descriptor_ranges(training), about)

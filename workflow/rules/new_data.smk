@@ -33,8 +33,8 @@ rule calibrate_scores:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=memory("calibrate_scores"),
+        runtime=runtime("calibrate_scores"),
     params:
         settings=section("calibrate_scores"),
         version=VERSION,
@@ -70,8 +70,8 @@ rule bundle_model:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=memory("bundle_model"),
+        runtime=runtime("bundle_model"),
     params:
         settings=applied_settings(SCREEN).to_json(),
         fold=HANDOVER_FOLD,
@@ -102,8 +102,8 @@ rule embed:
         "../../environment.yml"
     threads: 4
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=memory("embed"),
+        runtime=runtime("embed"),
     params:
         settings=lambda wildcards: new_settings(SCREEN, wildcards.name)[0].to_json(),
         molecules=lambda wildcards, input: option("--molecules", input.molecules),
@@ -132,8 +132,8 @@ rule query:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=memory("query"),
+        runtime=runtime("query"),
     params:
         settings=lambda wildcards: new_settings(SCREEN, wildcards.name)[1].to_json(),
         molecules=lambda wildcards, input: option(
