@@ -73,7 +73,7 @@ def embed_molecules(bundle: Bundle, frame: pd.DataFrame, settings: EmbedSettings
     """Write codes, nearest training compounds and applicability of new molecules.
 
     Files: molecules.h5ad and molecules.csv.gz (codes in obsm, one row per compound), neighbors.tsv.gz, and
-    aliases.tsv, merged.tsv and rejected.tsv, which say what became of every id.
+    aliases.tsv, changed.tsv, merged.tsv and rejected.tsv, which say what became of every id.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def embed_molecules(bundle: Bundle, frame: pd.DataFrame, settings: EmbedSettings
     from dssl.molecules.standardize import standardize_molecules
 
     result = standardize_molecules(frame, bundle.settings.standardize_molecules, n_jobs=threads)
-    for name in ("aliases", "merged", "rejected"):
+    for name in ("aliases", "changed", "merged", "rejected"):
         write_table(folder / f"{name}.tsv", getattr(result, name))
     molecules = _with_role(result.molecules, bundle).set_index(keys.COMPOUND_ID, drop=False)
     molecules.index.name = None

@@ -9,6 +9,7 @@ import pytest
 from dssl.plan_new_data import applied_settings
 from dssl.settings.screen import ScreenSettings, parse_screen
 from dssl.steps.inputs import simulate_screen
+from dssl.steps.lists import list_plates
 from dssl.steps.molecules import featurize_molecules, standardize_molecules
 from dssl.steps.pairs import fit_preprocessing, pair_and_split
 from dssl.steps.phenotypes import assemble_profiles, normalize_plate
@@ -74,7 +75,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 def _prepare(screen: ScreenSettings, folder: Path, table: Path, plates: list[Path]) -> Path:
-    clean = {name: folder / f"clean_{name}.tsv" for name in ("molecules", "aliases", "rejected", "merged")}
+    clean = {name: folder / f"clean_{name}.tsv" for name in ("molecules", "aliases", "rejected", "merged", "changed")}
     standardize_molecules(settings=screen.standardize_molecules, columns=screen.molecules, table=table, **clean)
     features, profiles = folder / "features.h5ad", folder / "profiles.h5ad"
     featurize_molecules(settings=screen.featurize_molecules, molecules=clean["molecules"], features=features)
@@ -85,18 +86,27 @@ def _prepare(screen: ScreenSettings, folder: Path, table: Path, plates: list[Pat
             plates=screen.plates,
             table=path,
             plate_list=None,
+            metadata=None,
             profiles=target,
             quality=folder / "quality.tsv",
         )
+    listed = folder / "plates.tsv"
+    list_plates(
+        settings=screen.list_files,
+        tables=plates,
+        profiles=normalized,
+        quality=[folder / "quality.tsv"] * len(plates),
+        plates=listed,
+    )
     assemble_profiles(
         settings=screen.assemble_profiles,
-        plates=normalized,
+        plates=[listed],
         annotation=None,
         profiles=profiles,
         dropped_features=folder / "dropped.tsv",
         state=folder / "assembled.safetensors",
     )
-    lists = {name: folder / f"{name}.tsv" for name in ("folds", "excluded_wells", "excluded_compounds")}
+    lists = {name: folder / f"{name}.tsv" for name in ("folds", "well_folds", "excluded_wells", "excluded_compounds")}
     pair_and_split(
         settings=screen.pair_and_split,
         profiles=profiles,
