@@ -40,6 +40,7 @@ NEEDS = {
     "fetch_screen": Need(190, 0, 3, 0.0),
     "standardize_molecules": Need(700, 40, 8, 5.0),
     "featurize_molecules": Need(750, 400, 10, 30.0),
+    "profile_second_assay": Need(700, 40, 8, 5.0),
     "normalize_plate": Need(220, 15, 3, 0.3),
     "list_plates": Need(190, 0, 3, 0.0),
     "assemble_profiles": Need(250, 15, 3, 0.3),

@@ -88,8 +88,8 @@ if SECOND:
             "../../environment.yml"
         threads: 2
         resources:
-            mem_mb=16000,
-            runtime=120,
+            mem_mb=memory("profile_second_assay"),
+            runtime=runtime("profile_second_assay"),
         params:
             settings=section("second_assay"),
             plate_list=option("--plate-list", SECOND_LIST),
