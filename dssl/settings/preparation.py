@@ -273,7 +273,7 @@ class PhenotypePreprocessingSettings(Settings):
     whiten: Literal["none", "half", "full"] = Field(
         "half", description="principal component scores divided by nothing, the root of, or their standard deviation"
     )
-    n_components: int = Field(150, ge=1, description="principal components (at most the training profiles minus one)")
+    n_components: int = Field(75, ge=1, description="principal components (at most the training profiles minus one)")
     harmony: HarmonySettings | None = Field(
         None, description="present: batches are aligned by Harmony, fitted on the training wells' components"
     )

@@ -9,6 +9,7 @@ from dssl.settings.evaluation import EvaluateDisentanglementSettings
 from dssl.settings.screen import load_screen
 from dssl.steps.evaluation import evaluate_disentanglement
 from dssl.steps.inputs import simulate_screen
+from dssl.steps.lists import list_plates
 from dssl.steps.molecules import featurize_molecules, standardize_molecules
 from dssl.steps.pairs import fit_preprocessing, pair_and_split
 from dssl.steps.phenotypes import assemble_profiles, normalize_plate
@@ -38,6 +39,7 @@ def probes(tmp_path_factory: pytest.TempPathFactory) -> pd.Series:
         aliases=at / "aliases.tsv",
         rejected=at / "rejected.tsv",
         merged=at / "merged.tsv",
+        changed=at / "changed.tsv",
     )
     featurize_molecules(
         settings=screen.featurize_molecules, molecules=at / "molecules.tsv", features=at / "features.h5ad"
@@ -48,15 +50,24 @@ def probes(tmp_path_factory: pytest.TempPathFactory) -> pd.Series:
             plates=screen.plates,
             table=table,
             plate_list=None,
+            metadata=None,
             profiles=at / f"{name}.h5ad",
             quality=at / f"{name}.tsv",
         )
+    list_plates(
+        settings=screen.list_files,
+        tables=tables,
+        profiles=[at / f"{name}.h5ad" for name in names],
+        quality=[at / f"{name}.tsv" for name in names],
+        plates=at / "plates.tsv",
+    )
     assemble_profiles(
         settings=screen.assemble_profiles,
-        plates=[at / f"{name}.h5ad" for name in names],
+        plates=[at / "plates.tsv"],
         annotation=None,
         profiles=at / "profiles.h5ad",
         dropped_features=at / "dropped.tsv",
+        state=at / "assembled.safetensors",
     )
     pair_and_split(
         settings=screen.pair_and_split,
@@ -76,7 +87,7 @@ def probes(tmp_path_factory: pytest.TempPathFactory) -> pd.Series:
         state=at / "state.safetensors",
         inputs=at / "inputs.h5mu",
     )
-    run = {"inputs": at / "inputs.h5mu", "seed": SEED, "checkpoint": at / "checkpoint"}
+    run = {"inputs": at / "inputs.h5mu", "seed": str(SEED), "checkpoint": at / "checkpoint"}
     train_shared(
         settings=screen.train_shared,
         beta=BETA,

@@ -71,8 +71,14 @@ def prepared(folder: Path, spoil: bool) -> dict[str, Path]:
         table, profiles, quality = (folder / f"{name}{ending}" for ending in (".csv", ".h5ad", ".quality.tsv"))
         frame.to_csv(table, index=False)
         normalize_plate(
-            settings=NormalizePlateSettings(), plates=COLUMNS, table=table, plate_list=None, profiles=profiles, quality=quality
-        )  # fmt: skip
+            settings=NormalizePlateSettings(),
+            plates=COLUMNS,
+            table=table,
+            plate_list=None,
+            metadata=None,
+            profiles=profiles,
+            quality=quality,
+        )
         for kind, path in (("tables", table), ("profiles", profiles), ("quality", quality)):
             files[kind].append(path)
     list_plates(settings=ListFilesSettings(), plates=folder / "plates.tsv", **files)
@@ -109,6 +115,7 @@ def compared(folder: Path, files: dict[str, Path], **settings: Any) -> pd.DataFr
         fit=FitPreprocessingSettings(),
         columns=COLUMNS,
         plate_list=None,
+        metadata=None,
         plates=[files["plates"]],
         profiles=files["profiles"],
         pairs=files["pairs"],
