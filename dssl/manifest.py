@@ -5,6 +5,7 @@ from typing import Any
 
 from dssl.errors import IntegrityError, first_few
 from dssl.io import read_json, sha256_of
+from dssl.keys import CLOSED_FORM
 
 
 def collect(records: list[dict[str, Any]], screen: str, licence: str) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def collect(records: list[dict[str, Any]], screen: str, licence: str) -> dict[st
 
 def _seed(parameters: dict[str, Any]) -> int | None:
     seed = parameters.get("seed", parameters.get("settings", {}).get("seed"))
-    return None if seed is None else int(seed)
+    return None if seed in (None, CLOSED_FORM) else int(seed)
 
 
 def verify(folder: Path) -> int:
