@@ -61,7 +61,15 @@ class SharedModel(nn.Module):
         Numbers of inputs of each modality.
     encoder, code, contrastive : EncoderSettings, CodeSettings, ContrastiveSettings
         Of both modalities alike.
+
+    Attributes
+    ----------
+    spread : Tensor, ()
+        Standard deviation of the cosines of pairs that do not match, measured after training; the unit in which models
+        of different kinds are averaged.
     """
+
+    spread: Tensor
 
     def __init__(
         self,
@@ -78,6 +86,7 @@ class SharedModel(nn.Module):
             {modality: make_encoder(self.input_sizes[modality], code.size, encoder) for modality in MODALITIES}
         )
         self.contrast = Contrast(contrastive)
+        self.register_buffer("spread", torch.ones(()))
 
     def features(self, modality: str, inputs: Tensor) -> Tensor:
         """Features (n, d) of inputs (n, k), from which the code's distribution is made."""

@@ -227,7 +227,7 @@ class SweepSettings(Settings):
     closed_form: bool = Field(
         True,
         description="add the closed form of both steps (train_shared.gaussian) to the ensemble, in which it weighs as "
-        "much as the models of all seeds together; of no effect with solver: gaussian",
+        "much as the models of all seeds together, in units of the spread of their cosines; of no effect with solver: gaussian",
     )
 
 

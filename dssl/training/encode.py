@@ -17,6 +17,7 @@ from dssl.model.specific import SpecificModel
 Floats = NDArray[np.float32]
 Models = Sequence[tuple[SharedModel, SpecificModel | None]]
 CHUNK_ROWS = 8192
+SMALLEST_SPREAD = 1e-3  # of a collapsed code, which tells nothing apart
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,14 @@ def encode(
 def weights(models: Models) -> NDArray[np.float64]:
     """Weight (m,) of each model in an ensemble, summing to one.
 
-    Models of one kind are averaged, and the kinds count alike: the closed form weighs as much as all trained models
-    together.
+    Models of one kind are averaged. The cosines of one kind can spread ten times as far as another's (those of the closed
+    form do), so that each kind weighs by the inverse of its mean spread: all have the same say in the order.
     """
-    found = kinds(models)
+    found = np.array(kinds(models))
     counts = np.bincount(found)
-    return np.asarray(1 / (counts[found] * len(counts)))
+    spreads = np.bincount(found, [max(float(shared.spread), SMALLEST_SPREAD) for shared, _ in models]) / counts
+    weight = 1 / (counts * spreads)[found]
+    return np.asarray(weight / weight.sum())
 
 
 def kinds(models: Models) -> list[int]:

@@ -17,6 +17,7 @@ from dssl.settings.learning import CodeSettings, EncoderSettings, TrainSharedSet
 from dssl.training.data import TrainingData
 from dssl.training.fit import Record
 from dssl.training.linear_maps import LinearMap, residual_components, set_linear
+from dssl.training.metrics import measure_spread
 from dssl.training.shared import validate_shared
 from dssl.training.specific import validate_specific
 from dssl.training.views import InputScales
@@ -89,6 +90,7 @@ def solve_shared(
         ratios = _ratios(held_out.correlations, beta, settings.gaussian.gains)
         ratios[size:] = 0.0
         model = _shared_model(_maps(directions, held_out, ratios), code, settings)
+        measure_spread(model, data_validation)
         metrics = validate_shared(model, data_validation, beta)
         found = information_of_snr(ratios, held_out.correlations).totals()
         between = float(-0.5 * np.log1p(-(held_out.correlations**2)).sum())

@@ -14,7 +14,7 @@ from dssl.settings.learning import TrainSharedSettings
 from dssl.training.data import TrainingData
 from dssl.training.device import resolve_device
 from dssl.training.fit import EpochCallback, Record, fit
-from dssl.training.metrics import shared_code_metrics
+from dssl.training.metrics import measure_spread, shared_code_metrics
 from dssl.training.views import InputScales, draw_views, n_rows, same_molecule
 
 
@@ -87,6 +87,7 @@ def train_shared(
         on_epoch,
         {"step": "train_shared", "settings": settings.model_dump(mode="json", exclude={"run"}), "beta": beta},
     )
+    measure_spread(model, validation)
     scales_of_beta = beta_scales(beta, settings.code, settings.kl_scale)
     return model, result.history, {**result.metrics, **scales_of_beta, "best_epoch": result.best_epoch}
 

@@ -85,8 +85,8 @@ def test_specific_codes_of_joint_opt_hold_the_factor_of_their_own_modality(train
 def test_infonce_is_step_1_at_beta_0(tmp_path: Path) -> None:
     step_1, _, metrics = train_shared(TRAIN.data, VALIDATION.data, SHORT, 0.0, 3)
     baseline, _, found = train_learned("infonce", TRAIN.data, VALIDATION.data, SHORT, {}, 3)
-    state = step_1.state_dict()
-    assert all(torch.equal(value, state[name.removeprefix("shared.")]) for name, value in baseline.state_dict().items())
+    weights = dict(step_1.named_parameters())
+    assert all(torch.equal(value, weights[name.removeprefix("shared.")]) for name, value in baseline.named_parameters())
     assert found["mrr"] == metrics["mrr"]
     save_model(tmp_path / "step_1.safetensors", step_1, None, {})
     with pytest.raises(IntegrityError, match="expected the format dssl-baseline/1, found 'dssl-model/1'"):

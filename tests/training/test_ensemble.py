@@ -19,11 +19,26 @@ def models(planted: Callable[..., Any], small_shared: TrainSharedSettings) -> Mo
     return [*((model, None) for model in trained), (solve_shared(*data, small_shared, 0.01)[0], None)]
 
 
-def test_the_closed_form_weighs_as_much_as_all_trained_models_together(models: Models) -> None:
+def test_kinds_weigh_by_the_inverse_of_their_spread(models: Models) -> None:
     assert kinds(models) == [0, 0, 1]
-    np.testing.assert_allclose(weights(models), [0.25, 0.25, 0.5])
+    one, two, closed = (float(model.spread) for model, _ in models)
+    trained = (one + two) / 2
+    ratio = weights(models)[2] / weights(models)[:2].sum()
+    assert weights(models)[0] == weights(models)[1]
+    np.testing.assert_allclose(ratio, trained / closed, rtol=1e-6)
+    np.testing.assert_allclose(weights(models).sum(), 1)
     np.testing.assert_allclose(weights(models[:2]), [0.5, 0.5])
     np.testing.assert_allclose(weights(models[2:]), [1.0])
+
+
+def test_the_spread_is_that_of_pairs_that_do_not_match(models: Models, planted: Callable[..., Any]) -> None:
+    validation = planted(20, 1, 1)
+    inputs = validation.phenotype.astype(np.float32), validation.molecule.astype(np.float32)
+    for model in models:
+        codes = encode([model], *inputs).shared
+        cosines = codes["phenotype"] @ codes["molecule"].T
+        others = cosines[~np.eye(20, dtype=bool)]
+        np.testing.assert_allclose(float(model[0].spread), others.std(), rtol=1e-4)
 
 
 def test_the_dot_product_is_the_weighted_mean_of_the_models_cosines(
@@ -37,6 +52,8 @@ def test_the_dot_product_is_the_weighted_mean_of_the_models_cosines(
         return codes["phenotype"] @ codes["molecule"].T
 
     one, two, closed = (similarity([model]) for model in models)
-    np.testing.assert_allclose(similarity(models), (one + two) / 4 + closed / 2, atol=1e-6)
+    np.testing.assert_allclose(
+        similarity(models).ravel(), weights(models) @ [one.ravel(), two.ravel(), closed.ravel()], atol=1e-6
+    )
     lengths = np.linalg.norm(encode(models, *inputs).shared["phenotype"], axis=1)
     np.testing.assert_allclose(lengths, 1, atol=1e-6)

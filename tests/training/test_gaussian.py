@@ -20,7 +20,7 @@ from dssl.training.saved import load_model, save_model
 from dssl.training.shared import train_shared
 from dssl.training.specific import train_specific
 
-SHARED = TrainSharedSettings(solver="gaussian", gaussian={"ridge": [0.1, 1.0]}, code={"size": 8})
+SHARED = TrainSharedSettings(solver="gaussian", gaussian={"ridge": [0.1, 1.0], "gains": "bottleneck"}, code={"size": 8})
 SPECIFIC = TrainSpecificSettings(solver="gaussian", code={"size": 6})
 BETA = 0.05
 
