@@ -24,7 +24,7 @@ def test_two_modalities_without_gaps_are_step_1(sharing: str, kl_scale: str) -> 
     torch.manual_seed(0)
     shared = SharedModel(7, 5, ENCODER, CODE, CONTRASTIVE).eval()
     model = MultimodalModel({PHENOTYPE: 7, MOLECULE: 5}, ENCODER, CODE, CONTRASTIVE, sharing).eval()
-    model.load_state_dict(dict(zip(model.state_dict(), shared.state_dict().values(), strict=True)))
+    model.load_state_dict(dict(zip(model.state_dict(), shared.parameters(), strict=True)))
     inputs = {PHENOTYPE: torch.randn(9, 7), MOLECULE: torch.randn(9, 5)}
     present = {name: torch.ones(9, dtype=torch.bool) for name in inputs}
     draws = (torch.Generator().manual_seed(3) for _ in range(2))
