@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.simulated import SIMULATED_PLATES
+
 # small enough to train and evaluate in seconds; every key that matters for time is here
 TINY: dict[str, Any] = {
     "screen": "tiny",
@@ -22,17 +24,7 @@ TINY: dict[str, Any] = {
         "n_features": 60,
     },
     "molecules": {"name": "name", "keep": ["mechanism"]},
-    "plates": {
-        "columns": {
-            "plate": "Plate",
-            "well": "Well",
-            "batch": "Batch",
-            "compound_id": "Compound",
-            "dose": "Dose_uM",
-            "cell_count": "Cell_Count",
-        },
-        "control": {"column": "Role", "values": ["control"]},
-    },
+    "plates": SIMULATED_PLATES,
     "pair_and_split": {"n_folds": 2, "refit": False},
     "sweep": {"beta": [0.001], "lam": [1.0], "seed": [0]},
     "train_shared": {"optimizer": {"epochs": 3}, "run": {"device": "cpu"}},

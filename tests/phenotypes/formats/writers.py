@@ -14,6 +14,8 @@ from anndata import AnnData
 from scipy import io as matrix_market
 from scipy import sparse
 
+from tests.simulated import SIMULATED_PLATES
+
 DESCRIBED = ["Plate", "Well", "Batch", "Compound", "Role", "Dose_uM", "Cell_Count"]
 N_CELLS = 3  # of every well, in the single-cell files
 
@@ -221,18 +223,7 @@ def sqlite(wells: pd.DataFrame, folder: Path) -> Written:
     return Written(folder / "P.sqlite", {"aggregate": {}, **said})
 
 
-PLATES: dict[str, Any] = {
-    "columns": {
-        "plate": "Plate",
-        "well": "Well",
-        "batch": "Batch",
-        "compound_id": "Compound",
-        "dose": "Dose_uM",
-        "cell_count": "Cell_Count",
-    },
-    "control": {"column": "Role", "values": ["control"]},
-    "features": {"prefixes": ["Cells_", "Cytoplasm_", "Nuclei_"]},
-}
+PLATES = {**SIMULATED_PLATES, "features": {"prefixes": ["Cells_", "Cytoplasm_", "Nuclei_"]}}
 SINGLE_CELLS = ("cells_parquet", "cells_csv", "h5ad_cells")
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], Written]] = {
     function.__name__: function

@@ -15,6 +15,7 @@ from dssl.steps.pairs import fit_preprocessing, pair_and_split
 from dssl.steps.phenotypes import assemble_profiles, normalize_plate
 from dssl.steps.trained_model import bundle_model, calibrate_scores
 from dssl.steps.training import embed_screen, train_shared, train_specific
+from tests.simulated import SIMULATED_PLATES
 
 CONTENT = {
     "screen": "small",
@@ -26,17 +27,7 @@ CONTENT = {
         "n_features": 60,
     },
     "molecules": {"name": "name", "keep": ["mechanism"]},
-    "plates": {
-        "columns": {
-            "plate": "Plate",
-            "well": "Well",
-            "batch": "Batch",
-            "compound_id": "Compound",
-            "dose": "Dose_uM",
-            "cell_count": "Cell_Count",
-        },
-        "control": {"column": "Role", "values": ["control"]},
-    },
+    "plates": SIMULATED_PLATES,
     "assemble_profiles": {"sphering": True},
     "pair_and_split": {"n_folds": 2},
     "fit_preprocessing": {"molecule": {"n_components": 16}, "phenotype": {"n_components": 12}},
