@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F
 MARKERS = ["o", "^"]
 GREY = "#C4C8CC"
 INK = "#22303C"
+OTHER_METHODS = "#5B6670"  # beside the methods that a figure is about
 N_COLOURED = 12
 STYLE: dict[Any, Any] = {
     "font.size": 10,
@@ -65,3 +66,13 @@ def data_uri(content: bytes, media_type: str) -> str:
 def category_style(number: int) -> tuple[str, str]:
     """Colour and marker of the category with this number."""
     return PALETTE[number % len(PALETTE)], MARKERS[number // len(PALETTE) % len(MARKERS)]
+
+
+def interval_dots(axis: Any, names: list[str], dots: Iterable[tuple[str, float, tuple[float, float], str]]) -> None:
+    """Draw a row for each name: the values (name, value, interval, colour) as dots on their intervals."""
+    for name, value, interval, colour in dots:
+        y = names.index(name)
+        axis.plot(interval, [y, y], color=colour, lw=2.2, solid_capstyle="round")
+        axis.plot(value, y, "o", color=colour, ms=7)
+    axis.set_yticks(range(len(names)), names, parse_math=False)
+    axis.set_ylim(-0.6, len(names) - 0.4)

@@ -7,7 +7,7 @@ import pandas as pd
 from dssl.evaluation.ranks import MEAN_NORMALIZED_RANK, MRR
 from dssl.evaluation.statistics import ALL_FOLDS
 from dssl.report.content import Figure, Note, Part, Section, interval, number, p_text, records
-from dssl.report.figures import PALETTE, style, svg_uri
+from dssl.report.figures import OTHER_METHODS, PALETTE, interval_dots, style, svg_uri
 from dssl.report.retrieval_neighbors import neighbor_parts, neighbor_sentences
 from dssl.report.retrieval_question import held_out_text
 from dssl.report.retrieval_strata import strata_parts
@@ -24,7 +24,6 @@ from dssl.report.retrieval_tables import (
 from dssl.settings.preparation import PairAndSplitSettings
 
 LEARNED = "dssl"
-OTHER_METHODS = "#5B6670"
 
 
 def retrieval_section(
@@ -137,12 +136,14 @@ def figure(main: pd.DataFrame) -> Figure:
 
 
 def _dots(axis: Any, block: pd.DataFrame, methods: list[str]) -> None:
-    for row in records(block):
-        y = methods.index(str(row["method"]))
-        colour = PALETTE[0] if row["method"] == LEARNED else OTHER_METHODS
-        axis.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=2.2, solid_capstyle="round")
-        axis.plot(row["value"], y, "o", color=colour, ms=7)
+    found = (
+        (method := str(row["method"]), row["value"], (row["ci_low"], row["ci_high"]), _colour(method))
+        for row in records(block)
+    )
+    interval_dots(axis, methods, found)
     if len(block):
         axis.axvline(block["chance"].mean(), color=PALETTE[5], ls="--", lw=1.2)
-    axis.set_yticks(range(len(methods)), methods, parse_math=False)
-    axis.set_ylim(-0.6, len(methods) - 0.4)
+
+
+def _colour(method: str) -> str:
+    return PALETTE[0] if method == LEARNED else OTHER_METHODS

@@ -5,11 +5,10 @@ from typing import Any
 import pandas as pd
 
 from dssl.report.content import Cell, Figure, Part, Table, interval, number, p_text, records
-from dssl.report.figures import PALETTE, style, svg_uri
+from dssl.report.figures import OTHER_METHODS, PALETTE, interval_dots, style, svg_uri
 from dssl.report.retrieval_tables import SIGNIFICANT
 
 LEARNED = {"dssl": PALETTE[0], "dssl_specific": PALETTE[1]}
-OTHER_METHODS = "#5B6670"
 SPACES = {
     "phenotype": "phenotypes near a phenotype",
     "molecule": "molecules near a molecule",
@@ -81,14 +80,17 @@ def neighbor_figure(enrichment: pd.DataFrame) -> Figure:
 
 
 def _forest(axis: Any, block: pd.DataFrame, methods: list[str]) -> None:
-    for row in records(block):
-        y, colour = methods.index(str(row["method"])), LEARNED.get(str(row["method"]), OTHER_METHODS)
-        bounds = [row["fold_enrichment_low"], row["fold_enrichment_high"]]
-        axis.plot(bounds, [y, y], color=colour, lw=2.2, solid_capstyle="round")
-        axis.plot(row["fold_enrichment"], y, "o", color=colour, ms=7)
+    found = (
+        (
+            method := str(row["method"]),
+            row["fold_enrichment"],
+            (row["fold_enrichment_low"], row["fold_enrichment_high"]),
+            LEARNED.get(method, OTHER_METHODS),
+        )
+        for row in records(block)
+    )
+    interval_dots(axis, methods, found)
     axis.axvline(1, color=PALETTE[5], ls="--", lw=1.2)
-    axis.set_yticks(range(len(methods)), methods, parse_math=False)
-    axis.set_ylim(-0.6, len(methods) - 0.4)
 
 
 def neighbor_table(enrichment: pd.DataFrame) -> Table:
