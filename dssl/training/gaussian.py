@@ -90,7 +90,6 @@ def solve_shared(
         ratios = _ratios(held_out.correlations, beta, settings.gaussian.gains)
         ratios[size:] = 0.0
         model = _shared_model(_maps(directions, held_out, ratios), code, settings)
-        measure_spread(model, data_validation)
         metrics = validate_shared(model, data_validation, beta)
         found = information_of_snr(ratios, held_out.correlations).totals()
         between = float(-0.5 * np.log1p(-(held_out.correlations**2)).sum())
@@ -100,6 +99,7 @@ def solve_shared(
             best = model, metrics
     assert best is not None  # settings hold at least one ridge
     model, metrics = best
+    measure_spread(model, data_validation)
     if not metrics["n_kept"]:
         logger.warning("beta %g: no direction's squared correlation exceeds beta / (1 + beta), the code is zero", beta)
     history = [_record(validate_shared(model, data_train, beta), metrics)]
