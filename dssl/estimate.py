@@ -27,6 +27,7 @@ PER_PLATES_MB = {
     "embed_screen": 2.0,
     "evaluate_retrieval": 2.0,
     "evaluate_disentanglement": 2.0,
+    "describe_compounds": 2.0,
     "report": 2.0,
 }
 # bytes of gzipped text for a value of a simulated plate, and of a table for a molecule; plain text is so much larger

@@ -1,5 +1,6 @@
 """Reading and writing files: atomically, and the same bytes for the same content."""
 
+import csv
 import gzip
 import hashlib
 import json
@@ -71,9 +72,16 @@ def write_table(path: Path, frame: pd.DataFrame) -> None:
         if path.name.endswith(".parquet"):
             frame.to_parquet(temporary, index=False)
             return
-        separator = "," if ".csv" in path.suffixes[-2:] else "\t"
-        data = frame.to_csv(index=False, sep=separator, lineterminator="\n").encode()
+        data = _csv(frame, "," if ".csv" in path.suffixes[-2:] else "\t").encode()
         temporary.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+
+
+def _csv(frame: pd.DataFrame, separator: str) -> str:
+    texts = (frame[column] for column in frame if not pd.api.types.is_numeric_dtype(frame[column].dtype))
+    if any(text.astype(str).str.contains("\r", regex=False).any() for text in texts):
+        # the csv module leaves a carriage return bare unless all text is quoted, and readers end the row there
+        return frame.to_csv(index=False, sep=separator, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    return frame.to_csv(index=False, sep=separator, lineterminator="\n")
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None, text_columns: Sequence[str] = ()) -> pd.DataFrame:

@@ -53,6 +53,27 @@ X_SPECIFIC = "X_specific"
 X_UMAP = "X_umap"
 X_UMAP_SPECIFIC = "X_umap_specific"
 
+# the compound table (`dssl.evaluation.compound_columns` says what each column means)
+N_PLATES = "n_plates"
+DOSES_UM = "doses_um"
+ACTIVITY_MAP = "activity_map"
+ACTIVITY_P_FDR = "activity_p_fdr"
+ACTIVE = "active"
+FOLD = "fold"
+LIBRARY_SIZE = "library_size"
+CHANCE_RANK = "chance_rank"
+RANK_PHENOTYPE_TO_MOLECULE = "rank_phenotype_to_molecule"
+PERCENTILE_PHENOTYPE_TO_MOLECULE = "percentile_phenotype_to_molecule"
+RANK_MOLECULE_TO_PHENOTYPE = "rank_molecule_to_phenotype"
+PERCENTILE_MOLECULE_TO_PHENOTYPE = "percentile_molecule_to_phenotype"
+PERCENTILES = (PERCENTILE_PHENOTYPE_TO_MOLECULE, PERCENTILE_MOLECULE_TO_PHENOTYPE)
+TRAINING_SIMILARITY = "training_similarity"
+SEEN_IN_HANDOVER_MODEL = "seen_in_handover_model"
+PRIORITY = "priority"
+PRIORITY_REASON = "priority_reason"
+NOVEL = "novel"
+CONFIDENT = "confident"
+
 # uns
 CODE_SIZES = "code_sizes"  # of the models whose shared codes stand side by side in X_shared
 CODE_KINDS = "code_kinds"  # of the same models: 0 for the trained ones, 1 for the closed form beside them

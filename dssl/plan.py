@@ -156,6 +156,7 @@ def job_counts(screen: ScreenSettings) -> dict[str, int]:
         "evaluate_retrieval": n_tests,
         "evaluate_disentanglement": n_tests,
         "summarize_folds": 1,
+        "describe_compounds": 1,
         "report": 1,
     }
     # every job so far has a record, which the manifest reads

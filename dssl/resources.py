@@ -62,6 +62,7 @@ NEEDS = {
     "embed": Need(900, 20, 20, 100.0),
     "query": Need(500, 20, 10, 2.0),
     "summarize_folds": Need(300, 30, 10, 4.0),
+    "describe_compounds": Need(300, 20, 4, 0.2),
     "report": Need(310, 20, 8, 1.0),
     "list_records": Need(190, 0, 3, 0.0),
     "manifest": Need(190, 5, 3, 0.1),

@@ -46,6 +46,23 @@ class EvaluateDisentanglementSettings(Settings):
     seed: int = Field(0, ge=0, description="seed of folds and permutations")
 
 
+class DescribeCompoundsSettings(Settings):
+    """The table of compounds, and which of them to look at first."""
+
+    novel_below: float = Field(
+        0.4,
+        gt=0,
+        le=1,
+        description="a structure is novel if its Tanimoto similarity to the nearest training molecule is below this",
+    )
+    confident_above: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="a compound is confidently matched if, held out, it beats at least this share of the library in both directions",
+    )
+
+
 class ReportSettings(Settings):
     """The report."""
 

@@ -9,6 +9,7 @@ from dssl.keys import CLOSED_FORM
 from dssl.settings.base import Settings, explain, read_yaml
 from dssl.settings.baselines import TrainBaselineSettings, TrainLearnedBaselineSettings
 from dssl.settings.evaluation import (
+    DescribeCompoundsSettings,
     EvaluateDisentanglementSettings,
     EvaluateRetrievalSettings,
     ManifestSettings,
@@ -72,6 +73,7 @@ class ScreenSettings(Settings):
     new_data: dict[str, NewDataSettings] = Field(
         {}, description="new molecules and plates by name, for `snakemake new_data`"
     )
+    describe_compounds: DescribeCompoundsSettings = DescribeCompoundsSettings()
     report: ReportSettings = ReportSettings()
     manifest: ManifestSettings = ManifestSettings()
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from dssl.steps import (
+    describe,
     evaluation,
     inputs,
     learned_baselines,
@@ -31,6 +32,7 @@ MODULES = (
     training,
     learned_baselines,
     evaluation,
+    describe,
     report,
     trained_model,
     new_data,

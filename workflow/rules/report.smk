@@ -1,6 +1,38 @@
 """What is handed over: the report, and the list of all artifacts."""
 
 
+rule describe_compounds:
+    input:
+        pairs=rules.pair_and_split.output.pairs,
+        compounds=expand(rules.embed_screen.output.compounds, fold=HANDOVER_FOLD),
+        activity=rules.call_activity.output.activity,
+        queries=expand(rules.evaluate_retrieval.output.queries, fold=TEST_FOLDS),
+        described=expand(rules.evaluate_retrieval.output.described, fold=TEST_FOLDS),
+    output:
+        table=f"{OUT}/describe_compounds/compounds.tsv",
+        provenance=f"{OUT}/describe_compounds/provenance.json",
+    log:
+        f"logs/{SCREEN.screen}/describe_compounds.log",
+    benchmark:
+        f"logs/{SCREEN.screen}/describe_compounds.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=memory("describe_compounds"),
+        runtime=runtime("describe_compounds"),
+    params:
+        settings=section("describe_compounds"),
+        columns=section("molecules"),
+        fold=HANDOVER_FOLD,
+        version=VERSION,
+    shell:
+        "dssl describe_compounds --settings {params.settings:q} --columns {params.columns:q} "
+        "--fold {params.fold} --pairs {input.pairs} --compounds {input.compounds} "
+        "--activity {input.activity} --queries {input.queries} --described {input.described} "
+        "--table {output.table} --provenance {output.provenance} 2> {log}"
+
+
 rule report:
     input:
         plates=expand(rules.list_plates.output.plates, part=PARTS),
@@ -133,6 +165,7 @@ RECORDS = [
     *expand(rules.evaluate_retrieval.output.provenance, fold=TEST_FOLDS),
     *expand(rules.evaluate_disentanglement.output.provenance, fold=TEST_FOLDS),
     rules.summarize_folds.output.provenance,
+    rules.describe_compounds.output.provenance,
     rules.report.output.provenance,
 ]
 
