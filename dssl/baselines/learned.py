@@ -7,13 +7,12 @@ all that the modalities share. A form without it would be InfoNCE with another n
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from scipy.stats import qmc
 from torch import Generator, Tensor
-from torch.nn import functional
 
 from dssl.baselines.dmvae import Dmvae
 from dssl.baselines.dmvae_released import DmvaeAsReleased
@@ -27,6 +26,7 @@ from dssl.training.data import TrainingData
 from dssl.training.device import resolve_device
 from dssl.training.fit import EpochCallback, Record, fit
 from dssl.training.metrics import shared_code_metrics
+from dssl.training.settling import settle_centers
 from dssl.training.views import InputScales, draw_views, n_rows, same_molecule
 
 METHODS: dict[str, type[PairModel]] = {
@@ -96,7 +96,7 @@ def train_learned(
     list of dict
         One record per epoch.
     dict
-        Of the best epoch: the terms of the loss, the metrics of `shared_code_metrics`, `best_epoch`.
+        Of the best epoch: the terms of the loss, what `settle_centers` gives, `best_epoch`.
 
     Raises
     ------
@@ -129,7 +129,8 @@ def train_learned(
         on_epoch,
         {"step": "train_learned_baseline", "settings": settings.model_dump(mode="json", exclude={"run"}), **identity},
     )
-    return model, result.history, {**result.metrics, "best_epoch": result.best_epoch}
+    settled = settle_centers(model.centers, *(_comparable(model, data) for data in (train, validation)))
+    return model, result.history, {**result.metrics, **settled, "best_epoch": result.best_epoch}
 
 
 def validate_learned(
@@ -140,8 +141,7 @@ def validate_learned(
     Where the loss takes two views they are drawn, the same at every call; else it is that of pooled, unperturbed inputs.
     """
     generator = torch.Generator(data.molecule.device).manual_seed(seed)
-    plain = {PHENOTYPE: data.pooled, MOLECULE: data.molecule}
-    drawn = [plain]
+    drawn: Sequence[Mapping[str, Tensor]] = [{PHENOTYPE: data.pooled, MOLECULE: data.molecule}]
     if model.n_views > 1:
         compounds = torch.arange(data.n_compounds, device=data.molecule.device)
         of_compounds = views.model_copy(update={"rows": "compounds"})
@@ -150,8 +150,7 @@ def validate_learned(
     record: Record = {name: float(value) for name, value in terms.items()}
     if not math.isfinite(record["loss"]):
         return record
-    codes = [functional.normalize(model.codes(modality, inputs)[0], dim=1) for modality, inputs in plain.items()]
-    return record | shared_code_metrics(*codes)
+    return record | shared_code_metrics(*_comparable(model, data).values())
 
 
 def build(
@@ -162,6 +161,12 @@ def build(
 ) -> PairModel:
     """An untrained baseline by its name."""
     return METHODS[method](input_sizes, settings, hyperparameters)
+
+
+def _comparable(model: PairModel, data: TrainingData) -> dict[str, Tensor]:
+    inputs = {PHENOTYPE: data.pooled, MOLECULE: data.molecule}
+    with torch.no_grad():
+        return {modality: model.comparable_codes(modality, values) for modality, values in inputs.items()}
 
 
 def _scaled_noise(views: ViewSettings, factor: float) -> ViewSettings:

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from dssl.errors import ConfigError
 from dssl.keys import MODALITIES
+from dssl.model.centers import CodeCenters
 from dssl.model.encoders import make_encoder
 from dssl.settings.learning import TrainSharedSettings
 
@@ -62,6 +63,7 @@ class PairModel(nn.Module, ABC):
                 f"{type(self).__name__}: unknown hyperparameter {', '.join(unknown)}; it has {', '.join(self.ranges)}"
             )
         self.input_sizes, self.settings = dict(input_sizes), settings
+        self.centers = CodeCenters(settings.code.size)
         self.hyperparameters = {**self.defaults, **hyperparameters}
 
     @abstractmethod
@@ -77,6 +79,12 @@ class PairModel(nn.Module, ABC):
         same : Tensor of bool, (n, n), optional
             Rows that show one molecule; None where every row shows another.
         """
+
+    def comparable_codes(self, modality: str, inputs: Tensor) -> Tensor:
+        """Shared codes (n, d) of inputs (n, k) as they are compared: unit vectors, centred as DisentangledSSL's are."""
+        code = functional.normalize(self.codes(modality, inputs)[0], dim=1)
+        centered: Tensor = self.centers(modality, code)
+        return centered
 
     @abstractmethod
     def codes(self, modality: str, inputs: Tensor) -> Codes:

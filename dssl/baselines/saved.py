@@ -61,7 +61,9 @@ def _shared_code(model: PairModel, modality: str, inputs: NDArray[Any]) -> NDArr
     device = next(model.parameters()).device
     with torch.no_grad():
         chunks = [
-            model.codes(modality, torch.from_numpy(np.array(inputs[start : start + CHUNK_ROWS], np.float32)).to(device))
+            model.comparable_codes(
+                modality, torch.from_numpy(np.array(inputs[start : start + CHUNK_ROWS], np.float32)).to(device)
+            )
             for start in range(0, len(inputs), CHUNK_ROWS)
         ]
-    return np.asarray(torch.cat([chunk[0] for chunk in chunks]).cpu().numpy(), dtype=np.float32)
+    return np.asarray(torch.cat(chunks).cpu().numpy(), dtype=np.float32)

@@ -9,6 +9,7 @@ from torch import Generator, Tensor, nn
 from dssl.errors import ConfigError
 from dssl.keys import MODALITIES, MOLECULE, PHENOTYPE
 from dssl.model.bessel import bessel_ratio
+from dssl.model.centers import CodeCenters
 from dssl.model.contrastive import clamped_cosines, cwcl, dcl, infonce, siglip
 from dssl.model.distributions import CodeDistribution, Point, code_distribution, unit_codes
 from dssl.model.encoders import make_encoder
@@ -66,7 +67,9 @@ class SharedModel(nn.Module):
     ----------
     spread : Tensor, ()
         Standard deviation of the cosines of pairs that do not match, measured after training; the unit in which models
-        of different kinds are averaged.
+        are averaged.
+    centers : CodeCenters
+        Set after training; what codes are compared about.
     """
 
     spread: Tensor
@@ -86,6 +89,7 @@ class SharedModel(nn.Module):
             {modality: make_encoder(self.input_sizes[modality], code.size, encoder) for modality in MODALITIES}
         )
         self.contrast = Contrast(contrastive)
+        self.centers = CodeCenters(code.size)
         self.register_buffer("spread", torch.ones(()))
 
     def features(self, modality: str, inputs: Tensor) -> Tensor:
@@ -97,7 +101,7 @@ class SharedModel(nn.Module):
         return code_distribution(self.features(modality, inputs), self.code_settings)
 
     def code(self, modality: str, inputs: Tensor) -> Tensor:
-        """Mean directions of the shared code, unit vectors (n, d)."""
+        """Mean directions of the shared code, unit vectors (n, d), not centred."""
         return unit_codes(self.distribution(modality, inputs), None)
 
 

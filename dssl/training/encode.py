@@ -38,7 +38,7 @@ class Codes:
 def encode(
     models: Models, phenotype: Floats | None, molecule: Floats | None, generator: Generator | None = None
 ) -> Codes:
-    """Mean directions of the codes, or draws from them; without view noise or dropout.
+    """Mean directions of the codes, or draws from them; without view noise or dropout. Shared codes are centred.
 
     Parameters
     ----------
@@ -73,13 +73,13 @@ def encode(
 def weights(models: Models) -> NDArray[np.float64]:
     """Weight (m,) of each model in an ensemble, summing to one.
 
-    Models of one kind are averaged. The cosines of one kind can spread ten times as far as another's (those of the closed
-    form do), so that each kind weighs by the inverse of its mean spread: all have the same say in the order.
+    The cosines of one model can spread ten times as far as another's (those of the closed form do, and centred ones), so
+    that each model weighs by the inverse of its spread, and kinds have the same say in the order, however many models
+    are of one kind.
     """
     found = np.array(kinds(models))
-    counts = np.bincount(found)
-    spreads = np.bincount(found, [max(float(shared.spread), SMALLEST_SPREAD) for shared, _ in models]) / counts
-    weight = 1 / (counts * spreads)[found]
+    spreads = np.array([max(float(shared.spread), SMALLEST_SPREAD) for shared, _ in models])
+    weight = 1 / (np.bincount(found)[found] * spreads)
     return np.asarray(weight / weight.sum())
 
 
@@ -120,7 +120,7 @@ def _encode_one(
             rows = slice(start, start + CHUNK_ROWS)
             inputs = torch.from_numpy(np.array(array[rows], dtype=np.float32)).to(device)
             distribution = shared_model.distribution(modality, inputs)
-            shared[rows] = unit_codes(distribution, generator).cpu().numpy()
+            shared[rows] = shared_model.centers(modality, unit_codes(distribution, generator)).cpu().numpy()
             if specific_model is not None and specific is not None:
                 part = specific_model.shared_part(shared_model, modality, inputs)
                 distribution = specific_model.distribution(modality, inputs, part)

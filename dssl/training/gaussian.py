@@ -17,7 +17,7 @@ from dssl.settings.learning import CodeSettings, EncoderSettings, TrainSharedSet
 from dssl.training.data import TrainingData
 from dssl.training.fit import Record
 from dssl.training.linear_maps import LinearMap, residual_components, set_linear
-from dssl.training.metrics import measure_spread
+from dssl.training.settling import settle_shared
 from dssl.training.shared import validate_shared
 from dssl.training.specific import validate_specific
 from dssl.training.views import InputScales
@@ -99,7 +99,7 @@ def solve_shared(
             best = model, metrics
     assert best is not None  # settings hold at least one ridge
     model, metrics = best
-    measure_spread(model, data_validation)
+    metrics |= settle_shared(model, data_train, data_validation)
     if not metrics["n_kept"]:
         logger.warning("beta %g: no direction's squared correlation exceeds beta / (1 + beta), the code is zero", beta)
     history = [_record(validate_shared(model, data_train, beta), metrics)]

@@ -1,13 +1,10 @@
 """Validation metrics of a pair of shared codes: retrieval in both directions, participation ratios."""
 
-import torch
 from torch import Tensor
 
 from dssl.evaluation.dependence import participation_ratio
 from dssl.evaluation.retrieval import DIRECTIONS, retrieval_metrics
 from dssl.keys import MOLECULE, PHENOTYPE
-from dssl.model.shared import SharedModel
-from dssl.training.data import TrainingData
 from dssl.training.fit import Record
 
 RETRIEVAL_METRICS = ("mrr", "mean_normalized_rank")
@@ -32,11 +29,3 @@ def shared_code_metrics(phenotype: Tensor, molecule: Tensor) -> Record:
     record[f"participation_ratio_{PHENOTYPE}"] = participation_ratio(phenotype.cpu().numpy())
     record[f"participation_ratio_{MOLECULE}"] = participation_ratio(molecule.cpu().numpy())
     return record
-
-
-def measure_spread(model: SharedModel, data: TrainingData) -> None:
-    """Set the model's spread: the standard deviation of the cosines of compounds' profiles with others' molecules."""
-    with torch.no_grad():
-        cosines = model.code(PHENOTYPE, data.pooled) @ model.code(MOLECULE, data.molecule).T
-        others = ~torch.eye(len(cosines), dtype=torch.bool, device=cosines.device)
-        model.spread.copy_(cosines[others].std(correction=0))

@@ -14,7 +14,8 @@ from dssl.settings.learning import TrainSharedSettings
 from dssl.training.data import TrainingData
 from dssl.training.device import resolve_device
 from dssl.training.fit import EpochCallback, Record, fit
-from dssl.training.metrics import measure_spread, shared_code_metrics
+from dssl.training.metrics import shared_code_metrics
+from dssl.training.settling import settle_shared
 from dssl.training.views import InputScales, draw_views, n_rows, same_molecule
 
 
@@ -50,7 +51,7 @@ def train_shared(
     dict
         Of the best epoch: validation loss, contrastive loss, KL, retrieval in both directions
         (`mrr_phenotype_to_molecule`, ...) and the mean of both (`mrr`, `mean_normalized_rank`), participation ratios,
-        beta on both scales (see `beta_scales`), `best_epoch`.
+        whether codes are `centered` (see `settle_centers`), beta on both scales (see `beta_scales`), `best_epoch`.
 
     Raises
     ------
@@ -87,9 +88,9 @@ def train_shared(
         on_epoch,
         {"step": "train_shared", "settings": settings.model_dump(mode="json", exclude={"run"}), "beta": beta},
     )
-    measure_spread(model, validation)
+    settled = settle_shared(model, train, validation)
     scales_of_beta = beta_scales(beta, settings.code, settings.kl_scale)
-    return model, result.history, {**result.metrics, **scales_of_beta, "best_epoch": result.best_epoch}
+    return model, result.history, {**result.metrics, **settled, **scales_of_beta, "best_epoch": result.best_epoch}
 
 
 def validate_shared(model: SharedModel, data: TrainingData, beta: float, kl_scale: KlScale = "nats") -> Record:

@@ -17,6 +17,7 @@ from dssl.training.data import TrainingData
 from dssl.training.device import resolve_device
 from dssl.training.fit import EpochCallback, Record, fit
 from dssl.training.metrics import shared_code_metrics
+from dssl.training.settling import settle_shared
 from dssl.training.views import InputScales, draw_views, n_rows, same_molecule
 
 
@@ -117,7 +118,12 @@ def train_specific(
         },
     )
     freeze(shared_model)
-    return model, result.history, {**result.metrics, "best_epoch": result.best_epoch}
+    metrics = {**result.metrics, "best_epoch": result.best_epoch}
+    if alpha is not None:
+        # the codes of step 1 are not those of this model any more
+        settled = settle_shared(shared_model, train, validation)
+        metrics |= {f"shared_{name}": value for name, value in settled.items()}
+    return model, result.history, metrics
 
 
 def validate_specific(

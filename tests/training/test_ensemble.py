@@ -19,15 +19,12 @@ def models(planted: Callable[..., Any], small_shared: TrainSharedSettings) -> Mo
     return [*((model, None) for model in trained), (solve_shared(*data, small_shared, 0.01)[0], None)]
 
 
-def test_kinds_weigh_by_the_inverse_of_their_spread(models: Models) -> None:
+def test_models_weigh_by_the_inverse_of_their_spread_and_kinds_alike(models: Models) -> None:
     assert kinds(models) == [0, 0, 1]
     one, two, closed = (float(model.spread) for model, _ in models)
-    trained = (one + two) / 2
-    ratio = weights(models)[2] / weights(models)[:2].sum()
-    assert weights(models)[0] == weights(models)[1]
-    np.testing.assert_allclose(ratio, trained / closed, rtol=1e-6)
-    np.testing.assert_allclose(weights(models).sum(), 1)
-    np.testing.assert_allclose(weights(models[:2]), [0.5, 0.5])
+    expected = np.array([1 / one / 2, 1 / two / 2, 1 / closed])
+    np.testing.assert_allclose(weights(models), expected / expected.sum(), rtol=1e-6)
+    np.testing.assert_allclose(weights(models[:2]), [two / (one + two), one / (one + two)], rtol=1e-6)
     np.testing.assert_allclose(weights(models[2:]), [1.0])
 
 

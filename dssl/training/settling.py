@@ -1,0 +1,63 @@
+"""What is measured once a model is trained, before its codes are compared: their centres, and the spread of cosines."""
+
+import torch
+from torch import Tensor
+
+from dssl.keys import MODALITIES, MOLECULE, PHENOTYPE
+from dssl.model.centers import CodeCenters
+from dssl.model.shared import SharedModel
+from dssl.training.data import TrainingData
+from dssl.training.fit import Record
+from dssl.training.metrics import shared_code_metrics
+
+CodesOfCompounds = dict[str, Tensor]
+
+
+def settle_shared(model: SharedModel, train: TrainingData, validation: TrainingData) -> Record:
+    """Set the centres of the codes and the spread of their cosines; see `settle_centers` and `spread_of_others`."""
+    with torch.no_grad():
+        codes = [_mean_codes(model, data) for data in (train, validation)]
+        found = settle_centers(model.centers, *codes)
+        model.spread.copy_(spread_of_others(*(model.centers(name, codes[1][name]) for name in MODALITIES)))
+    return found
+
+
+@torch.no_grad()
+def settle_centers(centers: CodeCenters, train: CodesOfCompounds, validation: CodesOfCompounds) -> Record:
+    """Centre codes on their mean over training compounds, if the mean rank of validation compounds is better so.
+
+    Whether the common axis of the codes is a nuisance or tells something (how active compounds are, where structure
+    knows it) differs between screens, so that validation compounds decide.
+
+    Parameters
+    ----------
+    centers : CodeCenters
+        Is set.
+    train, validation : dict of modality to Tensor (n, d)
+        Unit vectors of compounds, with matching rows in both modalities.
+
+    Returns
+    -------
+    dict
+        `shared_code_metrics` of the validation compounds as their codes will be compared, and `centered` (1 or 0).
+    """
+    as_they_are = shared_code_metrics(*(validation[name] for name in (PHENOTYPE, MOLECULE)))
+    for name in MODALITIES:
+        centers.get_buffer(name).copy_(train[name].mean(dim=0))
+    centered = shared_code_metrics(*(centers(name, validation[name]) for name in (PHENOTYPE, MOLECULE)))
+    if centered["mean_normalized_rank"] < as_they_are["mean_normalized_rank"]:
+        return {**centered, "centered": 1.0}
+    for name in MODALITIES:
+        centers.get_buffer(name).zero_()
+    return {**as_they_are, "centered": 0.0}
+
+
+def spread_of_others(first: Tensor, second: Tensor) -> Tensor:
+    """Standard deviation of the cosines of unit vectors (n, d) with those of other rows (n, d)."""
+    cosines = first @ second.T
+    others = ~torch.eye(len(cosines), dtype=torch.bool, device=cosines.device)
+    return cosines[others].std(correction=0)
+
+
+def _mean_codes(model: SharedModel, data: TrainingData) -> CodesOfCompounds:
+    return {PHENOTYPE: model.code(PHENOTYPE, data.pooled), MOLECULE: model.code(MOLECULE, data.molecule)}
