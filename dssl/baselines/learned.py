@@ -26,7 +26,7 @@ from dssl.training.data import TrainingData
 from dssl.training.device import resolve_device
 from dssl.training.fit import EpochCallback, Record, fit
 from dssl.training.metrics import shared_code_metrics
-from dssl.training.settling import settle_centers
+from dssl.training.settling import settle_centers, spread_of_others
 from dssl.training.views import InputScales, draw_views, n_rows, same_molecule
 
 METHODS: dict[str, type[PairModel]] = {
@@ -130,6 +130,7 @@ def train_learned(
         {"step": "train_learned_baseline", "settings": settings.model_dump(mode="json", exclude={"run"}), **identity},
     )
     settled = settle_centers(model.centers, *(_comparable(model, data) for data in (train, validation)))
+    model.spread.copy_(spread_of_others(*_comparable(model, validation).values()))
     return model, result.history, {**result.metrics, **settled, "best_epoch": result.best_epoch}
 
 

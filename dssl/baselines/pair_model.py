@@ -41,6 +41,8 @@ class PairModel(nn.Module, ABC):
         How many views of a minibatch the loss looks at.
     validates_with_draws : bool
         Whether the validation loss needs draws of the codes (the same at every validation) instead of their means.
+    centers, spread : CodeCenters, Tensor ()
+        As those of `dssl.model.shared.SharedModel`.
 
     Raises
     ------
@@ -52,6 +54,7 @@ class PairModel(nn.Module, ABC):
     defaults: ClassVar[dict[str, float]]
     n_views: ClassVar[int] = 2
     validates_with_draws: ClassVar[bool] = False
+    spread: Tensor
 
     def __init__(
         self, input_sizes: Mapping[str, int], settings: TrainSharedSettings, hyperparameters: Mapping[str, float]
@@ -64,6 +67,7 @@ class PairModel(nn.Module, ABC):
             )
         self.input_sizes, self.settings = dict(input_sizes), settings
         self.centers = CodeCenters(settings.code.size)
+        self.register_buffer("spread", torch.ones(()))
         self.hyperparameters = {**self.defaults, **hyperparameters}
 
     @abstractmethod

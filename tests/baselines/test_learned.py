@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import RidgeCV
-from torch.nn import functional
 
 from dssl.baselines.learned import METHODS, build, has_specific_code, train_learned, trials
 from dssl.baselines.pair_model import PairModel
@@ -121,12 +120,15 @@ def test_ensemble_codes_have_the_mean_cosine(monkeypatch: pytest.MonkeyPatch) ->
     inputs = {m: torch.from_numpy(VALIDATION.inputs[m].astype(np.float32)) for m in MODALITIES}
     with torch.no_grad():
         cosines = [
-            functional.cosine_similarity(
-                model.codes(PHENOTYPE, inputs[PHENOTYPE])[0][:, None], model.codes(MOLECULE, inputs[MOLECULE])[0], dim=2
-            )
+            (
+                model.comparable_codes(PHENOTYPE, inputs[PHENOTYPE])
+                @ model.comparable_codes(MOLECULE, inputs[MOLECULE]).T
+            ).numpy()
             for model in models
         ]
-    assert np.allclose(first @ second.T, torch.stack(cosines).mean(0).numpy(), atol=1e-5)
+    others = ~np.eye(len(first), dtype=bool)
+    weights = [1 / each[others].std() for each in cosines]
+    assert np.allclose(first @ second.T, np.average(cosines, axis=0, weights=weights), atol=1e-5)
 
 
 def test_trials_are_deterministic_nested_and_equal_in_number() -> None:

@@ -79,8 +79,8 @@ rule compare_preprocessing:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=memory("compare_preprocessing"),
+        runtime=runtime("compare_preprocessing"),
     params:
         settings=section("compare_preprocessing"),
         normalize=section("normalize_plate"),

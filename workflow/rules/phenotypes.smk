@@ -46,8 +46,8 @@ rule list_plates:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=memory("list_plates"),
+        runtime=runtime("list_plates"),
     params:
         settings=section("list_files"),
         version=VERSION,
@@ -101,8 +101,8 @@ rule call_activity:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=memory("call_activity"),
+        runtime=runtime("call_activity"),
     params:
         settings=section("call_activity"),
         version=VERSION,

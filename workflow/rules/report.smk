@@ -186,8 +186,8 @@ rule list_records:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory("list_records"),
+        runtime=runtime("list_records"),
     params:
         settings=section("list_files"),
         version=VERSION,
