@@ -41,6 +41,11 @@ class CodeSettings(Settings):
         "vmf", description="von Mises-Fisher, power spherical, unit-covariance Gaussian, or a point"
     )
     kappa: float = Field(1000.0, gt=0, description="concentration of vmf and power_spherical")
+    center: bool = Field(
+        True,
+        description="compare shared codes about their mean over training compounds, where the mean rank of validation "
+        "compounds is better so; of no effect on specific codes",
+    )
 
 
 class ContrastiveSettings(Settings):

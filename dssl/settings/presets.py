@@ -11,7 +11,7 @@ _ENCODER = {
     "dropout": 0.0,
     "weight_std": 0.01,
 }
-_CODE = {"size": 100, "distribution": "vmf", "kappa": 1000.0}
+_CODE = {"size": 100, "distribution": "vmf", "kappa": 1000.0, "center": False}
 _CONTRASTIVE = {"loss": "infonce", "temperature": 0.07}
 _OPTIMIZER = {
     "name": "adam",

@@ -17,13 +17,15 @@ def settle_shared(model: SharedModel, train: TrainingData, validation: TrainingD
     """Set the centres of the codes and the spread of their cosines; see `settle_centers` and `spread_of_others`."""
     with torch.no_grad():
         codes = [_mean_codes(model, data) for data in (train, validation)]
-        found = settle_centers(model.centers, *codes)
+        found = settle_centers(model.centers, *codes, model.code_settings.center)
         model.spread.copy_(spread_of_others(*(model.centers(name, codes[1][name]) for name in MODALITIES)))
     return found
 
 
 @torch.no_grad()
-def settle_centers(centers: CodeCenters, train: CodesOfCompounds, validation: CodesOfCompounds) -> Record:
+def settle_centers(
+    centers: CodeCenters, train: CodesOfCompounds, validation: CodesOfCompounds, may_center: bool = True
+) -> Record:
     """Centre codes on their mean over training compounds, if the mean rank of validation compounds is better so.
 
     Whether the common axis of the codes is a nuisance or tells something (how active compounds are, where structure
@@ -35,6 +37,8 @@ def settle_centers(centers: CodeCenters, train: CodesOfCompounds, validation: Co
         Is set.
     train, validation : dict of modality to Tensor (n, d)
         Unit vectors of compounds, with matching rows in both modalities.
+    may_center : bool
+        Otherwise codes stay as they are.
 
     Returns
     -------
@@ -42,6 +46,8 @@ def settle_centers(centers: CodeCenters, train: CodesOfCompounds, validation: Co
         `shared_code_metrics` of the validation compounds as their codes will be compared, and `centered` (1 or 0).
     """
     as_they_are = shared_code_metrics(*(validation[name] for name in (PHENOTYPE, MOLECULE)))
+    if not may_center:
+        return {**as_they_are, "centered": 0.0}
     for name in MODALITIES:
         centers.get_buffer(name).copy_(train[name].mean(dim=0))
     centered = shared_code_metrics(*(centers(name, validation[name]) for name in (PHENOTYPE, MOLECULE)))

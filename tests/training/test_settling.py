@@ -59,6 +59,21 @@ def test_an_axis_that_tells_which_compound_it_is_stays() -> None:
     assert not centers.molecule.any()
 
 
+def test_where_it_is_not_allowed_codes_stay_as_they_are() -> None:
+    centers = CodeCenters(SIZE)
+    found = settle_centers(centers, cone(200, 0, 4.0), cone(200, 1, 4.0), may_center=False)
+    assert found["centered"] == 0
+    assert not centers.phenotype.any()
+
+
+def test_the_presets_of_the_paper_do_not_center() -> None:
+    assert [TrainSharedSettings(preset=name).code.center for name in ("default", "paper", "released")] == [
+        True,
+        False,
+        False,
+    ]
+
+
 def test_the_validation_compounds_have_no_part_in_the_centre() -> None:
     train, validation = cone(200, 0, 4.0), cone(200, 1, 4.0)
     one, other = CodeCenters(SIZE), CodeCenters(SIZE)
