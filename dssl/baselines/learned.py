@@ -129,8 +129,8 @@ def train_learned(
         on_epoch,
         {"step": "train_learned_baseline", "settings": settings.model_dump(mode="json", exclude={"run"}), **identity},
     )
-    codes = [_comparable(model, data) for data in (train, validation)]
-    settled = settle_centers(model.centers, *codes, settings.code.center)
+    of_train, of_validation = _comparable(model, train), _comparable(model, validation)
+    settled = settle_centers(model.centers, of_train, of_validation, settings.code.center)
     model.spread.copy_(spread_of_others(*_comparable(model, validation).values()))
     return model, result.history, {**result.metrics, **settled, "best_epoch": result.best_epoch}
 

@@ -16,9 +16,9 @@ CodesOfCompounds = dict[str, Tensor]
 def settle_shared(model: SharedModel, train: TrainingData, validation: TrainingData) -> Record:
     """Set the centres of the codes and the spread of their cosines; see `settle_centers` and `spread_of_others`."""
     with torch.no_grad():
-        codes = [_mean_codes(model, data) for data in (train, validation)]
-        found = settle_centers(model.centers, *codes, model.code_settings.center)
-        model.spread.copy_(spread_of_others(*(model.centers(name, codes[1][name]) for name in MODALITIES)))
+        of_train, of_validation = _mean_codes(model, train), _mean_codes(model, validation)
+        found = settle_centers(model.centers, of_train, of_validation, model.code_settings.center)
+        model.spread.copy_(spread_of_others(*(model.centers(name, of_validation[name]) for name in MODALITIES)))
     return found
 
 
