@@ -74,7 +74,6 @@ class ReportSettings(Settings):
 class HandoverSettings(Settings):
     """The folder that is handed over."""
 
-    title: str | None = Field(None, description="title of its files; the screen's name when left out")
     n_hits: int = Field(10, ge=1, description="items listed for each held-out query, beside its own")
     n_neighbors: int = Field(10, ge=1, description="neighbours listed for each compound in each code")
     max_structures: int = Field(

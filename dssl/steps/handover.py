@@ -30,6 +30,7 @@ def handover(
     *,
     settings: HandoverSettings,
     screen: str,
+    title: str,
     fold: str,
     simulated: bool,
     pairs: Input,
@@ -67,7 +68,6 @@ def handover(
     from dssl.steps.handover_tables import code_table, embedded, feature_variance
     from dssl.steps.handover_tables import neighbors as nearest
 
-    title = settings.title or screen
     described = read_compounds(table)
     kept = contents.kept_names(described)
     known = described.set_index(keys.COMPOUND_ID)[[keys.NAME, *kept]]
@@ -91,11 +91,11 @@ def handover(
     ):
         codes = code_table(adata, rows.ids, known[keys.NAME], code)
         tables[path] = codes, contents.code_columns(code, what, adata.obsm[f"X_{code}"].shape[1])
-    for path, (frame, columns) in tables.items():
+    for path, (frame, _) in tables.items():
         write_table(path, safe_frame(_said(frame)))
     meanings = contents.data_dictionary({path.name: columns for path, (_, columns) in tables.items()})
     write_table(dictionary, safe_frame(meanings))
-    notes = contents.notes(fold, rows.molecule.obs[keys.SPLIT], simulated)
+    notes = contents.notes(fold, rows.molecule.obs, simulated)
     columns = contents.compound_dictionary(described)
     write_workbook(workbook, described, columns, meanings, [title, *notes], settings.max_structures)
     write_sdf(structures, _said(described))
@@ -161,11 +161,11 @@ def _annotated_files(
         var.index = SECOND_PREFIX + var.index.astype(str)
     molecule = annotated(values.X, obs, var, rows.molecule, f"{title}: molecules")
     made_by = stamp("handover", {"fold": fold})
+    for path, adata in zip(paths, (phenotype, molecule), strict=False):
+        write_anndata(path, adata, made_by)
     both = as_mudata(phenotype, molecule)
     both.uns["title"] = title
     write_pairs(paths[2], both, made_by)
-    for path, adata in zip(paths, (phenotype, molecule), strict=False):
-        write_anndata(path, adata, made_by)
 
 
 def mean_profiles(values: NDArray[np.float32], row: NDArray[np.intp], n: int) -> NDArray[np.float32]:

@@ -158,13 +158,14 @@ rule handover:
     params:
         settings=section("handover"),
         screen=SCREEN.screen,
+        title=SCREEN.report.title or SCREEN.screen,
         fold=HANDOVER_FOLD,
         simulated="--simulated" if SCREEN.simulate_screen else "--no-simulated",
         calibration=lambda wildcards, input: option("--calibration", input.calibration),
         version=VERSION,
     shell:
-        "dssl handover --settings {params.settings:q} --screen {params.screen} --fold {params.fold} "
-        "{params.simulated} --pairs {input.pairs} --table {input.table} "
+        "dssl handover --settings {params.settings:q} --screen {params.screen} --title {params.title:q} "
+        "--fold {params.fold} {params.simulated} --pairs {input.pairs} --table {input.table} "
         "--compounds {input.compounds} --molecules {input.molecules} "
         "--fold-compounds {input.fold_compounds} --fold-molecules {input.fold_molecules} "
         "{params.calibration} --attribution {input.attribution} --pages {input.pages} "

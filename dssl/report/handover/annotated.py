@@ -23,9 +23,9 @@ def annotated(
 ) -> "AnnData":
     """A file of one modality for other people's tools.
 
-    Of the cellxgene schema it has the fields that apply to any screen: uns title, default_embedding, batch_condition and
-    X_approximate_distribution; obs is_primary_data and suspension_type; var feature_is_filtered. Organism, tissue, assay
-    and donor are not known here, and are not made up.
+    Of the cellxgene schema it has the fields that apply to any screen: uns title, default_embedding and batch_condition;
+    obs is_primary_data and suspension_type; var feature_is_filtered. Organism, tissue, assay and donor are not known
+    here, and are not made up.
 
     Parameters
     ----------
@@ -49,10 +49,8 @@ def annotated(
             adata.uns[f"{name}_colors"] = np.array(category_colors(column), dtype=object)
     adata.uns["title"] = title
     adata.uns["default_embedding"] = keys.X_UMAP
-    adata.uns["X_approximate_distribution"] = "normal"
-    batches = [name for name in (keys.BATCH,) if name in described]
-    if batches:
-        adata.uns["batch_condition"] = np.array(batches, dtype=object)
+    if keys.BATCH in described:
+        adata.uns["batch_condition"] = np.array([keys.BATCH], dtype=object)
     return adata
 
 

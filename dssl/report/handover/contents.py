@@ -41,7 +41,7 @@ def hit_columns(kept_names: Sequence[str]) -> tuple[Column, ...]:
     """The data dictionary of the hits."""
     return (
         DIRECTION,
-        Column(keys.FOLD, "fold whose model was asked; it has seen neither the query nor any item of the library"),
+        Column(keys.FOLD, "fold whose model was asked; query and library are what it held out"),
         Column("query_id", "compound_id of the compound that was asked about"),
         Column("query_name", "its name, as given"),
         Column(
@@ -158,18 +158,21 @@ def kept_names(table: pd.DataFrame) -> list[str]:
     return [str(name) for name in table.columns if name not in own]
 
 
-def notes(fold: str, roles: pd.Series, simulated: bool) -> list[str]:
-    """What has to be known before anything is concluded from the files."""
-    counts = roles.astype(str).value_counts()
-    trained = int(counts.get(keys.TRAIN, 0))
+def notes(fold: str, obs: pd.DataFrame, simulated: bool) -> list[str]:
+    """What has to be known before anything is concluded from the files; `obs` is of the embedded molecules."""
+    trained = int((obs[keys.SPLIT].astype(str) == keys.TRAIN).sum())
+    held_out = (
+        "each compound was ranked by a model that had seen neither it nor any compound of its library."
+        if keys.ORIGINAL_ID not in obs
+        else "each compound was ranked by wells that the model had not seen; of known compounds it had seen other wells."
+    )
     return [
         *(["The data are simulated: nothing here says anything about real compounds."] if simulated else []),
-        f"Codes, maps and neighbours are of the model of fold {fold}. It was trained on {trained} of {len(roles)} compounds: "
+        f"Codes, maps and neighbours are of the model of fold {fold}. It was trained on {trained} of {len(obs)} compounds: "
         "for these they describe, and are no evidence that the model finds anything. The columns seen_in_handover_model, "
         "in_training and split say which they are.",
-        "Ranks, percentiles and hits.csv are held out: each compound was ranked by a model that had seen neither it nor "
-        "any compound of its library. Read them beside the library's size and the chance level, and report.html before "
-        "all: it has the controls and the intervals.",
+        f"Ranks, percentiles and hits.csv are held out: {held_out} Read them beside the "
+        "library's size and the chance level, and report.html before all: it has the controls and the intervals.",
         "priority orders compounds by a simple rule (data_dictionary.csv); it is a list for the next experiment, not a "
         "test. Compounds that stand first because they ranked well will on average do less well when they are repeated.",
         f"In the CSV files a text that begins with {' '.join(RISKY[:4])} or with an apostrophe, a tab or a line end has "
