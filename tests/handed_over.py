@@ -12,7 +12,7 @@ from dssl.evaluation.compound_table import compound_table, held_out_ranks
 from dssl.evaluation.libraries import Pairings
 from dssl.evaluation.retrieval import evaluate_embedding
 from dssl.io import write_anndata, write_table
-from dssl.pairs.storage import as_mudata, write_pairs
+from dssl.pairs.storage import as_mudata, storable, write_pairs
 from dssl.settings.evaluation import HandoverSettings
 from dssl.steps.handover import handover
 

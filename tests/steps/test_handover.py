@@ -16,6 +16,7 @@ from dssl import keys
 from dssl.evaluation.ranking import rounded_cosines
 from dssl.evaluation.retrieval import unit_rows
 from dssl.io import read_anndata, read_table
+from dssl.pairs.storage import read_pairs
 from dssl.report.handover.formulas import RISKY, original_frame
 from dssl.steps.describe import read_compounds
 from tests.handed_over import NAMES, OUTPUTS, make_handover
@@ -175,7 +176,7 @@ def test_anndata_opens_in_scanpy_with_colours_and_without_a_word(made: Path) -> 
     assert profiles.uns["title"] == "<b>Made & up</b>: phenotypes"
     assert profiles.uns["default_embedding"] == "X_umap"
     assert list(profiles.var.columns) == ["compartment", "channel", "feature_is_filtered"]
-    wells = mudata.read_h5mu(made.parent / "inputs" / "pairs.h5mu")["phenotype"]
+    wells = read_pairs(made.parent / "inputs" / "pairs.h5mu")["phenotype"]
     expected = pd.DataFrame(wells.X).groupby(wells.obs["compound_id"].to_numpy()).mean()
     np.testing.assert_allclose(profiles.X, expected.loc[profiles.obs_names], rtol=1e-5)
     assert np.isnan(profiles["c0"].X).tolist() == [[False, True, False]]
