@@ -91,7 +91,7 @@ def make_inputs(folder: Path, n: int = 24, mechanisms: list[str | None] | None =
     var = pd.DataFrame({keys.COMPARTMENT: ["Cells", "Cells", "Nuclei"], keys.CHANNEL: ["DNA", "ER", None]}, list("xyz"))
     phenotype = anndata.AnnData(profiles, wells, var)
     molecule = anndata.AnnData(
-        np.eye(n, dtype=np.float32), known, pd.DataFrame({"featurizer": "m"}, [f"m{k}" for k in range(n)])
+        np.eye(n, dtype=np.float32), storable(known), pd.DataFrame({"featurizer": "m"}, [f"m{k}" for k in range(n)])
     )
     names = {name: folder / file for name, file in (("pairs", "pairs.h5mu"), ("table", "table.tsv"))}
     folder.mkdir(parents=True, exist_ok=True)
