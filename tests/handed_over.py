@@ -16,7 +16,11 @@ from dssl.pairs.storage import as_mudata, storable, write_pairs
 from dssl.settings.evaluation import HandoverSettings
 from dssl.steps.handover import handover
 
-SMILES = ["CCO", "c1ccccc1O", "CC(=O)Oc1ccccc1C(=O)O", "C[C@H](N)C(=O)O", "c1ccncc1", "C/C=C/C", "OCC(O)CO", "C1CCCCC1"]
+# the last one, artemether, is a cage whose stereochemistry a drawing in the plane loses
+SMILES = [
+    "CCO", "c1ccccc1O", "CC(=O)Oc1ccccc1C(=O)O", "C[C@H](N)C(=O)O", "c1ccncc1", "C/C=C/C", "OCC(O)CO",
+    "CO[C@H]1O[C@@H]2O[C@@]3(C)CC[C@H]4[C@H](C)CC[C@@H]([C@H]1C)[C@@]24OO3",
+]  # fmt: skip
 NAMES = [
     "=cmd()",
     "<script>alert(1)</script>",
