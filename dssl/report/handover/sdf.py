@@ -46,14 +46,16 @@ def write_sdf(path: Path, compounds: pd.DataFrame) -> None:
 
 def _with_coordinates(molecule: Any) -> tuple[Any, bool]:
     """A copy with coordinates, and whether its molblock reads back to the same InChIKey."""
-    from rdkit import Chem
+    from rdkit import Chem, rdBase
     from rdkit.Chem.rdinchi import MolToInchiKey
 
     wanted = MolToInchiKey(molecule)
     first = None
     for drawn in _coordinates(molecule):
         first = drawn if first is None else first
-        back = Chem.MolFromMolBlock(Chem.MolToMolBlock(drawn))
+        # that a drawing is ambiguous is what is asked here
+        with rdBase.BlockLogs():
+            back = Chem.MolFromMolBlock(Chem.MolToMolBlock(drawn))
         if back is not None and MolToInchiKey(back) == wanted:
             return drawn, True
     return first, False
