@@ -219,6 +219,6 @@ def test_an_anndata_that_is_not_there_is_not_called_damaged(tmp_path: Path) -> N
 @pytest.mark.parametrize("ending", ["csv", "tsv", "tsv.gz"])
 def test_text_with_separators_and_line_ends_is_read_back(tmp_path: Path, ending: str) -> None:
     names = ["plain", "tab\tin it", "return\rin it", "line\nin it", 'quote " in it', "comma, in it", "=cmd()", "<b>"]
-    frame = pd.DataFrame({"name": names, "value": range(len(names)), "yes": True, "absent": [None, *"abcdefg"]})
+    frame = pd.DataFrame({"name": names, "value": range(len(names)), "yes": True, "absent": [np.nan, *"abcdefg"]})
     io.write_table(tmp_path / f"t.{ending}", frame)
     pd.testing.assert_frame_equal(io.read_table(tmp_path / f"t.{ending}"), frame)

@@ -1,6 +1,7 @@
 """Sections to one self-contained HTML page."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from dssl.report.content import Section
 
@@ -16,6 +17,11 @@ def render(title: str, screen: str, version: str, simulated: bool, sections: Seq
     simulated : say clearly that the data are simulated.
     sections : in their order; they are numbered from 1.
     """
+    return fill(TEMPLATE, title=title, screen=screen, version=version, simulated=simulated, sections=sections)
+
+
+def fill(template: str, **values: Any) -> str:
+    """Fill a template of dssl/report; every text is escaped, and a value that is not given is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -25,5 +31,4 @@ def render(title: str, screen: str, version: str, simulated: bool, sections: Seq
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    template = environment.get_template(TEMPLATE)
-    return template.render(title=title, screen=screen, version=version, simulated=simulated, sections=sections) + "\n"
+    return environment.get_template(template).render(values) + "\n"

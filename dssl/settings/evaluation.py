@@ -71,6 +71,16 @@ class ReportSettings(Settings):
     color_by: list[str] = Field([], description="columns that colour the UMAPs, beside those always shown")
 
 
+class HandoverSettings(Settings):
+    """The folder that is handed over."""
+
+    n_hits: int = Field(10, ge=1, description="items listed for each held-out query, beside its own")
+    n_neighbors: int = Field(10, ge=1, description="neighbours listed for each compound in each code")
+    max_structures: int = Field(
+        2000, ge=0, description="structures drawn in the workbook, of the compounds that stand first in priority"
+    )
+
+
 class ManifestSettings(Settings):
     """The list of all artifacts."""
 

@@ -12,6 +12,7 @@ from dssl.settings.evaluation import (
     DescribeCompoundsSettings,
     EvaluateDisentanglementSettings,
     EvaluateRetrievalSettings,
+    HandoverSettings,
     ManifestSettings,
     ReportSettings,
 )
@@ -75,6 +76,7 @@ class ScreenSettings(Settings):
     )
     describe_compounds: DescribeCompoundsSettings = DescribeCompoundsSettings()
     report: ReportSettings = ReportSettings()
+    handover: HandoverSettings = HandoverSettings()
     manifest: ManifestSettings = ManifestSettings()
 
     @model_validator(mode="after")

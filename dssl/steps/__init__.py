@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dssl.steps import (
     describe,
     evaluation,
+    handover,
     inputs,
     learned_baselines,
     lists,
@@ -34,6 +35,7 @@ MODULES = (
     evaluation,
     describe,
     report,
+    handover,
     trained_model,
     new_data,
     study,

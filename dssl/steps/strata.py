@@ -12,6 +12,7 @@ from dssl.errors import TableError, first_few
 if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
+    from scipy.sparse import csr_matrix
 
 
 def describe_compounds(
@@ -29,16 +30,16 @@ def describe_compounds(
     Returns
     -------
     DataFrame
-        fold, compound_id, nearest_training_similarity (Tanimoto, first fingerprint), replicate_correlation (mean
+        fold, compound_id, nearest_training_similarity (Tanimoto, see `structure_counts`), replicate_correlation (mean
         over pairs of its tested wells, of preprocessed profiles; missing for one well), profile_length (of the mean
         preprocessed profile), and active (missing where `activity` does not say).
     """
-    from dssl.molecules.similarity import first_fingerprint, nearest_similarity
+    from dssl.molecules.similarity import nearest_similarity
 
     obs = inputs[keys.MOLECULE].obs
     role = obs[keys.SPLIT].astype(str).to_numpy()
     ids, train = obs.index[role == keys.TEST], np.flatnonzero(role == keys.TRAIN)
-    counts = first_fingerprint(features.X, features.var)
+    counts = structure_counts(features, obs)
     wells = inputs[keys.PHENOTYPE]
     tested = (wells.obs[keys.SPLIT].astype(str) == keys.TEST).to_numpy()
     place = ids.get_indexer(wells.obs[keys.COMPOUND_ID].astype(str)[tested])
@@ -54,6 +55,26 @@ def describe_compounds(
     )
     described["active"] = described[keys.COMPOUND_ID].map(activity_of(activity)).astype("boolean")
     return described
+
+
+def structure_counts(features: "AnnData", obs: pd.DataFrame) -> "csr_matrix":
+    """Counts (n, d) that the similarity of structures is measured on: the first fingerprint among the features.
+
+    The features of a second assay are no structures: then the Morgan counts of the SMILES in `obs`, whose rows are those
+    of the features.
+    """
+    from dssl.molecules.featurize import featurize_molecules
+    from dssl.molecules.similarity import first_fingerprint
+    from dssl.pairs.second_assay import SECOND_ASSAY
+    from dssl.settings.preparation import FeaturizeMoleculesSettings
+
+    if (features.var[keys.FEATURIZER].astype(str) != SECOND_ASSAY).any():
+        return first_fingerprint(features.X, features.var)
+    molecules = pd.DataFrame(
+        {keys.COMPOUND_ID: obs.index.astype(str), keys.SMILES: obs[keys.SMILES].astype(str).to_numpy()}
+    )
+    counts: csr_matrix = featurize_molecules(molecules, FeaturizeMoleculesSettings(featurizers=["morgan_count"])).X
+    return counts
 
 
 def original_ids(obs: pd.DataFrame, names: "pd.Index[str]") -> list[str]:

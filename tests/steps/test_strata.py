@@ -1,10 +1,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+from anndata import AnnData
+from rdkit import Chem, DataStructs
+from rdkit.Chem import rdFingerprintGenerator
 
 from dssl.errors import ConfigError, TableError
+from dssl.molecules.kernels import tanimoto_count_kernel
+from dssl.pairs.second_assay import SECOND_ASSAY
 from dssl.steps.neighbors import annotation_columns
-from dssl.steps.strata import activity_of, original_ids, replicate_correlation
+from dssl.steps.strata import activity_of, original_ids, replicate_correlation, structure_counts
 
 
 def test_correlation_of_replicates_is_the_mean_over_pairs() -> None:
@@ -46,3 +51,20 @@ def test_text_columns_are_asked_about_unless_they_are_named() -> None:
     assert annotation_columns(obs, []) == []
     with pytest.raises(ConfigError, match=r"neighbor_columns: the molecules have no column 'targets'; they have"):
         annotation_columns(obs, ["moa", "targets"])
+
+
+def test_similarity_of_structures_is_that_of_smiles_where_the_features_are_of_a_second_assay() -> None:
+    smiles = ["CCO", "CCN", "c1ccccc1O"]
+    obs = pd.DataFrame({"smiles": smiles}, index=["a", "b", "c"])
+    values = np.array([[-1.0, 2.0], [0.5, -3.0], [1.0, 1.0]], np.float32)
+    var = pd.DataFrame({"featurizer": SECOND_ASSAY}, index=["x", "y"])
+    counts = structure_counts(AnnData(values, var=var), obs)
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+    expected = [generator.GetCountFingerprint(Chem.MolFromSmiles(one)) for one in smiles]
+    similarity = tanimoto_count_kernel(counts, counts)
+    for row, one in enumerate(expected):
+        np.testing.assert_allclose(similarity[row], DataStructs.BulkTanimotoSimilarity(one, expected))
+    own = AnnData(
+        np.array([[1.0, 0.0]], np.float32), var=pd.DataFrame({"featurizer": ["morgan_count", "other"]}, ["x", "y"])
+    )
+    assert structure_counts(own, obs.iloc[:1]).toarray().tolist() == [[1.0]]

@@ -43,10 +43,12 @@ MADE_FROM = {
     "evaluate_retrieval": {"embed_screen", "train_baseline", "select_learned_baseline", "call_activity"},
     "evaluate_disentanglement": {"select_model"},
     "summarize_folds": {"evaluate_retrieval", "evaluate_disentanglement"},
+    "describe_compounds": {"evaluate_retrieval"},
     "report": {"summarize_folds", "embed_screen", "call_activity", "compare_preprocessing"},
     "calibrate_scores": {"embed_screen"},
+    "handover": {"describe_compounds", "report", "calibrate_scores"},
     "bundle_model": {"calibrate_scores", "assemble_profiles"},
-    "list_records": {"report", "bundle_model"},
+    "list_records": {"handover", "bundle_model"},
     "manifest": {"list_records"},
 }
 
@@ -79,7 +81,9 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "embed": ({"n_neighbors": 1}, set()),
     "query": ({"n_hits": 1}, set()),
     "new_data": ({"more": {"compounds": ["DSSL-0001"]}}, set()),
+    "describe_compounds": ({"novel_below": 0.3}, {"describe_compounds", "report"}),
     "report": ({"n_examples": 3}, {"report"}),
+    "handover": ({"n_hits": 3}, {"handover", "report"}),
     # the report prints every setting, so that it is made again after any change
     "manifest": ({"licence": "CC0"}, {"manifest", "report"}),
 }
@@ -173,13 +177,13 @@ def test_every_file_of_the_results_is_in_the_manifest(tiny: Path) -> None:
 def test_every_artifact_names_its_maker_and_its_sources(tiny: Path) -> None:
     artifacts = read_json(tiny / "results" / "tiny" / "manifest.json")["artifacts"]
     by_path = {artifact["path"]: artifact for artifact in artifacts}
-    seen, stack = set(), ["results/tiny/report.html"]
+    seen, stack = set(), ["results/tiny/handover/README.html"]
     while stack:
         path = stack.pop()
         if path not in seen:
             seen.add(path)
             stack += by_path[path]["made_from"]
-    apart = {"manifest", "list_records", "train_baseline", "calibrate_scores", "bundle_model"}
+    apart = {"manifest", "list_records", "train_baseline", "bundle_model"}
     assert {by_path[path]["rule"] for path in seen} >= set(MADE_FROM) - apart
     assert all(artifact["versions"]["dssl"] for artifact in artifacts)
     assert {artifact["seed"] for artifact in artifacts if artifact["rule"] == "train_shared"} == {0, None}

@@ -65,6 +65,7 @@ LAMS = [wildcard(value) for value in SCREEN.sweep.lam]
 SEEDS = SCREEN.sweep.seed
 MEMBERS = SCREEN.members()
 
+HANDOVER = f"{OUT}/handover"
 NEW_DATA = f"{OUT}/new_data/{{name}}"
 EMBEDDED = f"{NEW_DATA}/embed"
 

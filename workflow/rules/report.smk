@@ -115,6 +115,72 @@ rule report:
         "--provenance {output.provenance} 2> {log}"
 
 
+rule handover:
+    input:
+        pairs=rules.pair_and_split.output.pairs,
+        table=rules.describe_compounds.output.table,
+        compounds=expand(rules.embed_screen.output.compounds, fold=HANDOVER_FOLD),
+        molecules=expand(rules.embed_screen.output.molecules, fold=HANDOVER_FOLD),
+        fold_compounds=expand(rules.embed_screen.output.compounds, fold=TEST_FOLDS),
+        fold_molecules=expand(rules.embed_screen.output.molecules, fold=TEST_FOLDS),
+        # scores of two assays are not calibrated
+        calibration=[] if SECOND else rules.calibrate_scores.output.calibration,
+        attribution=rules.summarize_folds.output.all_attribution,
+        pages=[rules.report.output.html],
+    output:
+        readme=f"{HANDOVER}/README.html",
+        dictionary=f"{HANDOVER}/data_dictionary.csv",
+        compound_table=f"{HANDOVER}/compounds.csv",
+        hits=f"{HANDOVER}/hits.csv",
+        neighbors=f"{HANDOVER}/neighbours.csv",
+        profiles_shared=f"{HANDOVER}/profiles_shared.csv",
+        profiles_specific=f"{HANDOVER}/profiles_specific.csv",
+        molecules_shared=f"{HANDOVER}/molecules_shared.csv",
+        molecules_specific=f"{HANDOVER}/molecules_specific.csv",
+        variance=f"{HANDOVER}/feature_variance.csv",
+        workbook=f"{HANDOVER}/compounds.xlsx",
+        structures=f"{HANDOVER}/compounds.sdf",
+        profiles_file=f"{HANDOVER}/profiles.h5ad",
+        molecules_file=f"{HANDOVER}/molecules.h5ad",
+        screen_file=f"{HANDOVER}/screen.h5mu",
+        copies=[f"{HANDOVER}/report.html"],
+        provenance=f"{HANDOVER}/provenance.json",
+    log:
+        f"logs/{SCREEN.screen}/handover.log",
+    benchmark:
+        f"logs/{SCREEN.screen}/handover.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=memory("handover"),
+        runtime=runtime("handover"),
+    params:
+        settings=section("handover"),
+        screen=SCREEN.screen,
+        title=SCREEN.report.title or SCREEN.screen,
+        fold=HANDOVER_FOLD,
+        simulated="--simulated" if SCREEN.simulate_screen else "--no-simulated",
+        calibration=lambda wildcards, input: option("--calibration", input.calibration),
+        version=VERSION,
+    shell:
+        "dssl handover --settings {params.settings:q} --screen {params.screen} --title {params.title:q} "
+        "--fold {params.fold} {params.simulated} --pairs {input.pairs} --table {input.table} "
+        "--compounds {input.compounds} --molecules {input.molecules} "
+        "--fold-compounds {input.fold_compounds} --fold-molecules {input.fold_molecules} "
+        "{params.calibration} --attribution {input.attribution} --pages {input.pages} "
+        "--readme {output.readme} --dictionary {output.dictionary} "
+        "--compound-table {output.compound_table} --hits {output.hits} "
+        "--neighbors {output.neighbors} --profiles-shared {output.profiles_shared} "
+        "--profiles-specific {output.profiles_specific} "
+        "--molecules-shared {output.molecules_shared} "
+        "--molecules-specific {output.molecules_specific} --variance {output.variance} "
+        "--workbook {output.workbook} --structures {output.structures} "
+        "--profiles-file {output.profiles_file} --molecules-file {output.molecules_file} "
+        "--screen-file {output.screen_file} --copies {output.copies} "
+        "--provenance {output.provenance} 2> {log}"
+
+
 # one record for every job of the screen
 RECORDS = [
     *([rules.simulate_screen.output.provenance] if SCREEN.simulate_screen else []),
@@ -167,6 +233,7 @@ RECORDS = [
     rules.summarize_folds.output.provenance,
     rules.describe_compounds.output.provenance,
     rules.report.output.provenance,
+    rules.handover.output.provenance,
 ]
 
 RECORD_PARTS = parts(RECORDS, SCREEN.list_files.per_list)
