@@ -15,6 +15,7 @@ from dssl.settings.evaluation import (
     ManifestSettings,
     ReportSettings,
 )
+from dssl.settings.explorer import ExplorerSettings
 from dssl.settings.inputs import MoleculeTableSettings, PlateTableSettings
 from dssl.settings.learning import (
     EmbedScreenSettings,
@@ -75,6 +76,7 @@ class ScreenSettings(Settings):
     )
     describe_compounds: DescribeCompoundsSettings = DescribeCompoundsSettings()
     report: ReportSettings = ReportSettings()
+    explorer: ExplorerSettings = ExplorerSettings()
     manifest: ManifestSettings = ManifestSettings()
 
     @model_validator(mode="after")

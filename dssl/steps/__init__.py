@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dssl.steps import (
     describe,
     evaluation,
+    explorer,
     inputs,
     learned_baselines,
     lists,
@@ -34,6 +35,7 @@ MODULES = (
     evaluation,
     describe,
     report,
+    explorer,
     trained_model,
     new_data,
     study,

@@ -44,9 +44,10 @@ MADE_FROM = {
     "evaluate_disentanglement": {"select_model"},
     "summarize_folds": {"evaluate_retrieval", "evaluate_disentanglement"},
     "report": {"summarize_folds", "embed_screen", "call_activity", "compare_preprocessing"},
+    "explorer": {"describe_compounds"},
     "calibrate_scores": {"embed_screen"},
     "bundle_model": {"calibrate_scores", "assemble_profiles"},
-    "list_records": {"report", "bundle_model"},
+    "list_records": {"report", "explorer", "bundle_model"},
     "manifest": {"list_records"},
 }
 
@@ -80,6 +81,7 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "query": ({"n_hits": 1}, set()),
     "new_data": ({"more": {"compounds": ["DSSL-0001"]}}, set()),
     "report": ({"n_examples": 3}, {"report"}),
+    "explorer": ({"n_neighbors": 3}, {"explorer", "report"}),
     # the report prints every setting, so that it is made again after any change
     "manifest": ({"licence": "CC0"}, {"manifest", "report"}),
 }
