@@ -15,7 +15,7 @@ from dssl.report.explorer.depictions import depict
 from dssl.report.explorer.profiles import grouped_profiles
 from dssl.report.explorer.substructures import classes
 
-COSINE_STEPS = 127  # of an int8 between 0 and 1
+COSINE_STEPS = 10000  # between 0 and 1
 GRID = 65535  # of a map's coordinate
 NOT_COLUMNS = (keys.COMPOUND_ID, keys.NAME, keys.SMILES)
 
@@ -119,12 +119,12 @@ def _on_grid(values: NDArray[np.floating]) -> NDArray[np.uint16]:
 
 
 def _nearest(nearest: Nearest) -> dict[str, Any]:
-    """Places from 1, so that 0 is none, and cosines in steps of 1 / 127."""
+    """Places from 1, so that 0 is none, and cosines in steps of 1 / 10,000."""
     steps = np.round(np.clip(np.nan_to_num(nearest.cosines), -1, 1) * COSINE_STEPS)
     return {
         "k": nearest.places.shape[1],
         "places": smallest_unsigned(nearest.places.ravel() + 1),
-        "cosines": steps.astype(np.int8).ravel(),
+        "cosines": steps.astype(np.int16).ravel(),
     }
 
 

@@ -61,7 +61,11 @@ function shortNumber(value) {
 }
 
 function percent(value) {
-  return Number.isFinite(value) ? `${(100 * value).toFixed(value > 0.995 && value < 1 ? 1 : 0)} %` : '–';
+  return Number.isFinite(value) ? `${(100 * value).toFixed(value > 0.995 && value < 1 ? 1 : 0)}\u00a0%` : '–';
+}
+
+function cosineText(value) {
+  return `cosine ${value.toFixed(2).replace('-', '−')}`;
 }
 
 function readable(name) {
@@ -83,7 +87,7 @@ function el(tag, attributes = {}, ...children) {
     else if (name === 'style') Object.assign(made.style, value);
     else made.setAttribute(name, value === true ? '' : value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ''));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ''));
   return made;
 }
 

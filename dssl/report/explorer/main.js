@@ -51,7 +51,7 @@ function fillControls() {
   if (seen) {
     const yes = seen.values.indexOf('yes') + 1;
     const n = yes ? seen.data.filter((code) => code === yes).length : 0;
-    document.getElementById('seen').textContent = `The model of these maps (fold ${content.about.fold}) was trained on ${n.toLocaleString('en-US')} of the ${content.n.toLocaleString('en-US')} compounds.`;
+    document.getElementById('seen').textContent = `The model of these maps was trained on ${n.toLocaleString('en-US')} of the ${content.n.toLocaleString('en-US')} compounds.`;
   }
 }
 

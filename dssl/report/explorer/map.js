@@ -222,7 +222,7 @@ function drawPoints(context, { x, y, radius }) {
 function neighborsOf(code, i) {
   const found = [];
   for (let place = i * code.k; place < (i + 1) * code.k; place += 1) {
-    if (code.places[place]) found.push({ item: code.places[place] - 1, cosine: code.cosines[place] / 127 });
+    if (code.places[place]) found.push({ item: code.places[place] - 1, cosine: code.cosines[place] / 10000 });
   }
   return found;
 }

@@ -46,7 +46,7 @@ function headOf(i) {
   const { content } = loaded;
   const seen = textOf(columnOf('seen_in_handover_model'), i);
   return el('header', { class: 'head' },
-    structureOf(i, 190, 130),
+    structureOf(i, 170, 124),
     el('div', {},
       el('h2', { title: nameOf(i) }, cut(nameOf(i), 160)),
       el('p', { class: 'id' }, content.ids[i], labelOf(i) ? ` · ${cut(labelOf(i), 100)}` : ''),
@@ -82,7 +82,7 @@ function neighborsPart(i) {
   const { content } = loaded;
   const codes = content.codes.map((code) => {
     const found = neighborsOf(code, i);
-    return el('div', {}, el('h4', {}, codeTitle(code)), found.length ? el('ol', { class: 'cards' }, found.map(({ item, cosine }) => el('li', {}, card(item, `cosine ${shortNumber(Math.round(100 * cosine) / 100)}`)))) : el('p', {}, 'There are no other compounds.'));
+    return el('div', {}, el('h4', {}, codeTitle(code)), found.length ? el('ol', { class: 'cards' }, found.map(({ item, cosine }) => el('li', {}, card(item, cosineText(cosine))))) : el('p', {}, 'There are no other compounds.'));
   });
   const own = codeLabelRate();
   return el('div', {}, el('p', { class: 'note' }, `By cosine, in the codes of the model of fold ${content.about.fold}. ● seen in its training, ○ not seen: similarities of compounds it was trained on are no evidence.${own}`), el('div', { class: 'codes' }, codes));
@@ -102,11 +102,11 @@ function codeLabelRate() {
 }
 
 // A compound as a button that selects it: structure, name, label, one number, and whether training saw it.
-function card(item, number, { right = false, compare = state.selected } = {}) {
+function card(item, number, { right = false, compare = state.selected, marked = true } = {}) {
   const column = columnOf(loaded.content.about.label);
   const same = column && column.data[item] && column.kind === 'category' && column.data[item] === column.data[compare] && item !== compare;
   const seen = textOf(columnOf('seen_in_handover_model'), item);
-  const mark = seen && !right ? el('span', { title: seen === 'yes' ? 'seen in training' : 'not seen in training', 'aria-label': seen === 'yes' ? 'seen in training' : 'not seen in training', role: 'img' }, seen === 'yes' ? '●' : '○') : null;
+  const mark = seen && marked ? el('span', { title: seen === 'yes' ? 'seen in training' : 'not seen in training', 'aria-label': seen === 'yes' ? 'seen in training' : 'not seen in training', role: 'img' }, seen === 'yes' ? '●' : '○') : null;
   return el('button', { class: right ? 'card right' : 'card', title: nameOf(item), onclick: () => select(item, { focus: true }), onpointerenter: () => hover(item), onpointerleave: () => hover(-1) },
     el('span', { class: 'drawing' }, structureOf(item, 104, 62)),
     el('span', { class: 'title' }, cut(nameOf(item), 60)),

@@ -21,7 +21,12 @@ function heatCell(value, limit, size) {
   if (Number.isNaN(value)) return el('td', { class: 'none', title: 'not measured' }, '–');
   const share = Math.min(Math.max(value / limit, -1), 1);
   const dark = Math.abs(share) > 0.72;
-  return el('td', { style: { background: between(DIVERGING, (share + 1) / 2), color: dark ? '#ffffff' : '#22303c' }, title: `${shortNumber(value)}, mean of ${size} ${size === 1 ? 'feature' : 'features'}` }, value.toFixed(Math.abs(value) < 9.95 ? 1 : 0).replace('-', '−'));
+  return el('td', { style: { background: between(DIVERGING, (share + 1) / 2), color: dark ? '#ffffff' : '#22303c' }, title: `${shortNumber(value)}, mean of ${size} ${size === 1 ? 'feature' : 'features'}` }, rounded(value));
+}
+
+function rounded(value) {
+  const text = value.toFixed(Math.abs(value) < 9.95 ? 1 : 0);
+  return Number(text) ? text.replace('-', '−') : text.replace('-', '');
 }
 
 function heatScale(limit) {

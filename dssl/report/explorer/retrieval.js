@@ -27,7 +27,7 @@ function retrievalOf(i, way) {
 
 function hitOf(item, cosine, rank, i) {
   const right = item === i;
-  return el('li', {}, card(item, `${rank}. cosine ${shortNumber(Math.round(100 * cosine) / 100)}${right ? ' · right answer' : ''}`, { right, compare: i }));
+  return el('li', {}, card(item, `${rank}. ${cosineText(cosine)}${right ? ' · right answer' : ''}`, { right, compare: i, marked: false }));
 }
 
 // All held-out compounds by the share of the library they beat; by chance every bar would be as high as the line.

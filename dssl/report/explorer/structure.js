@@ -31,7 +31,8 @@ function structureOf(i, width, height) {
   drawing.prepend(svg('path', {
     d: lines.join(''), fill: 'none', stroke: '#22303c', 'stroke-width': Math.max(bond * 0.07, 1.1 / pixels), 'stroke-linecap': 'round',
   }));
-  labels.forEach((label, a) => label && drawing.append(...atomLabel(label, x[a], y[a], bond)));
+  const sides = freeSides(i, x, y);
+  labels.forEach((label, a) => label && drawing.append(...atomLabel(label, x[a], y[a], bond, sides[a])));
   return drawing;
 }
 
@@ -65,20 +66,43 @@ function drawBond(lines, drawing, kind, [from, to], labelled, bond) {
   }
 }
 
-// An atom's symbol stands on its place; what belongs to it follows, counts small and low, charges small and high.
-function atomLabel(label, x, y, bond) {
-  const size = 0.48 * bond;
-  const parts = label.match(/^(\^\d+)?([A-Z*][a-z]?)(H?)(\d*)(.*)$/u) || [label, '', label, '', '', ''];
-  const [, isotope, symbol, hydrogen, number, charge] = parts;
-  const color = ATOM_COLORS[symbol] || '#22303c';
-  const style = { fill: color, 'font-size': size, 'font-family': 'Arial, Helvetica, sans-serif', x, y: y + size * 0.36 };
-  const text = svg('text', { ...style, 'text-anchor': 'start' });
-  const width = 0.68 * size;
-  text.setAttribute('x', x - width / 2);
-  const small = (content, dy) => [svg('tspan', { 'font-size': size * 0.7, dy: size * dy }, content), svg('tspan', { dy: -size * dy }, '\u200b')];
-  if (isotope) text.append(...small(isotope.slice(1), -0.35));
-  text.append(symbol + hydrogen);
-  if (number) text.append(...small(number, 0.22));
-  if (charge) text.append(...small(charge, -0.35));
-  return [text];
+// Where each atom has no bonds: its hydrogens stand there.
+function freeSides(i, x, y) {
+  const all = loaded.content.structures;
+  const away = x.map(() => [0, 0, 0]);
+  for (let b = all.bonds[i]; b < all.bonds[i + 1]; b += 1) {
+    for (const [a, other] of [[all.begin[b], all.end[b]], [all.end[b], all.begin[b]]]) {
+      away[a][0] -= x[other] - x[a];
+      away[a][1] -= y[other] - y[a];
+      away[a][2] += 1;
+    }
+  }
+  return away.map(([right, down, bonds]) => {
+    if (bonds > 1 && Math.abs(down) > Math.abs(right)) return down > 0 ? 'below' : 'above';
+    return right < -1 ? 'left' : 'right';
+  });
+}
+
+// An atom's symbol stands on its place; its hydrogens beside it, counts small and low, charges small and high.
+function atomLabel(label, x, y, bond, side) {
+  const size = 0.5 * bond;
+  const found = label.match(/^(\^\d+)?([A-Z*][a-z]?)(H?)(\d*)([+−\d]*)$/u);
+  const [, isotope, symbol, hydrogen, count, charge] = found || [label, '', label, '', '', ''];
+  const half = 0.34 * size * Math.max(1, symbol.length * 0.85);
+  const base = y + size * 0.36;
+  const made = (at, height, anchor, scale, text) => svg('text', {
+    x: at, y: height, 'text-anchor': anchor, 'font-size': size * scale, fill: ATOM_COLORS[symbol] || '#22303c', 'font-family': 'Arial, Helvetica, sans-serif',
+  }, text);
+  const parts = [made(x, base, 'middle', 1, symbol)];
+  if (isotope) parts.push(made(x - half, base - size * 0.42, 'end', 0.65, isotope.slice(1)));
+  const wide = count ? 1.05 * size : 0.7 * size;
+  let end = x + half;
+  if (hydrogen) {
+    const aside = { left: [x - half - wide, base], right: [x + half, base], above: [x - 0.34 * size, base - 0.86 * size], below: [x - 0.34 * size, base + 0.86 * size] }[side];
+    parts.push(made(aside[0], aside[1], 'start', 1, 'H'));
+    if (count) parts.push(made(aside[0] + 0.7 * size, aside[1] + 0.18 * size, 'start', 0.68, count));
+    if (side === 'right') end += wide;
+  }
+  if (charge) parts.push(made(end, base - size * 0.42, 'start', 0.68, charge));
+  return parts;
 }
