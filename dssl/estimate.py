@@ -30,6 +30,7 @@ PER_PLATES_MB = {
     "describe_compounds": 2.0,
     "report": 2.0,
     "handover": 4.0,
+    "explorer": 2.0,
 }
 # bytes of gzipped text for a value of a simulated plate, and of a table for a molecule; plain text is so much larger
 BYTES_PER_VALUE = 2.8

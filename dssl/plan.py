@@ -159,6 +159,7 @@ def job_counts(screen: ScreenSettings) -> dict[str, int]:
         "describe_compounds": 1,
         "report": 1,
         "handover": 1,
+        "explorer": 1,
     }
     # every job so far has a record, which the manifest reads
     n_lists = len(parts(map(str, range(sum(counts.values()))), screen.list_files.per_list))

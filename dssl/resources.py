@@ -65,6 +65,7 @@ NEEDS = {
     "describe_compounds": Need(300, 20, 4, 0.2),
     "report": Need(310, 20, 8, 1.0),
     "handover": Need(500, 30, 15, 5.0),
+    "explorer": Need(400, 20, 8, 1.5),
     "list_records": Need(190, 0, 3, 0.0),
     "manifest": Need(190, 5, 3, 0.1),
 }

@@ -16,6 +16,7 @@ from dssl.settings.evaluation import (
     ManifestSettings,
     ReportSettings,
 )
+from dssl.settings.explorer import ExplorerSettings
 from dssl.settings.inputs import MoleculeTableSettings, PlateTableSettings
 from dssl.settings.learning import (
     EmbedScreenSettings,
@@ -77,6 +78,7 @@ class ScreenSettings(Settings):
     describe_compounds: DescribeCompoundsSettings = DescribeCompoundsSettings()
     report: ReportSettings = ReportSettings()
     handover: HandoverSettings = HandoverSettings()
+    explorer: ExplorerSettings = ExplorerSettings()
     manifest: ManifestSettings = ManifestSettings()
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dssl.steps import (
     describe,
     evaluation,
+    explorer,
     handover,
     inputs,
     learned_baselines,
@@ -35,6 +36,7 @@ MODULES = (
     evaluation,
     describe,
     report,
+    explorer,
     handover,
     trained_model,
     new_data,

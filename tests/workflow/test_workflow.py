@@ -45,8 +45,9 @@ MADE_FROM = {
     "summarize_folds": {"evaluate_retrieval", "evaluate_disentanglement"},
     "describe_compounds": {"evaluate_retrieval"},
     "report": {"summarize_folds", "embed_screen", "call_activity", "compare_preprocessing"},
+    "explorer": {"describe_compounds"},
     "calibrate_scores": {"embed_screen"},
-    "handover": {"describe_compounds", "report", "calibrate_scores"},
+    "handover": {"describe_compounds", "report", "explorer", "calibrate_scores"},
     "bundle_model": {"calibrate_scores", "assemble_profiles"},
     "list_records": {"handover", "bundle_model"},
     "manifest": {"list_records"},
@@ -84,6 +85,7 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "describe_compounds": ({"novel_below": 0.3}, {"describe_compounds", "report"}),
     "report": ({"n_examples": 3}, {"report"}),
     "handover": ({"n_hits": 3}, {"handover", "report"}),
+    "explorer": ({"n_neighbors": 3}, {"explorer", "report"}),
     # the report prints every setting, so that it is made again after any change
     "manifest": ({"licence": "CC0"}, {"manifest", "report"}),
 }

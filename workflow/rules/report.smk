@@ -115,6 +115,47 @@ rule report:
         "--provenance {output.provenance} 2> {log}"
 
 
+rule explorer:
+    input:
+        table=rules.describe_compounds.output.table,
+        pairs=rules.pair_and_split.output.pairs,
+        compounds=expand(rules.embed_screen.output.compounds, fold=HANDOVER_FOLD),
+        molecules=expand(rules.embed_screen.output.molecules, fold=HANDOVER_FOLD),
+        fold_compounds=expand(rules.embed_screen.output.compounds, fold=TEST_FOLDS),
+        fold_molecules=expand(rules.embed_screen.output.molecules, fold=TEST_FOLDS),
+    output:
+        html=report(
+            f"{OUT}/explorer.html",
+            caption="../report/explorer.rst",
+            category="Explorer",
+        ),
+        provenance=f"{OUT}/explorer/provenance.json",
+    log:
+        f"logs/{SCREEN.screen}/explorer.log",
+    benchmark:
+        f"logs/{SCREEN.screen}/explorer.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=memory("explorer"),
+        runtime=runtime("explorer"),
+    params:
+        settings=section("explorer"),
+        title=SCREEN.report.title or SCREEN.screen,
+        screen=SCREEN.screen,
+        other=SCREEN.second_assay.name if SECOND else "molecule",
+        simulated="--simulated" if SCREEN.simulate_screen else "--no-simulated",
+        fold=HANDOVER_FOLD,
+        version=VERSION,
+    shell:
+        "dssl explorer --settings {params.settings:q} --title {params.title:q} --screen {params.screen} "
+        "--other {params.other:q} {params.simulated} --fold {params.fold} --table {input.table} "
+        "--pairs {input.pairs} --compounds {input.compounds} --molecules {input.molecules} "
+        "--fold-compounds {input.fold_compounds} --fold-molecules {input.fold_molecules} "
+        "--html {output.html} --provenance {output.provenance} 2> {log}"
+
+
 rule handover:
     input:
         pairs=rules.pair_and_split.output.pairs,
@@ -126,7 +167,7 @@ rule handover:
         # scores of two assays are not calibrated
         calibration=[] if SECOND else rules.calibrate_scores.output.calibration,
         attribution=rules.summarize_folds.output.all_attribution,
-        pages=[rules.report.output.html],
+        pages=[rules.report.output.html, rules.explorer.output.html],
     output:
         readme=f"{HANDOVER}/README.html",
         dictionary=f"{HANDOVER}/data_dictionary.csv",
@@ -143,7 +184,7 @@ rule handover:
         profiles_file=f"{HANDOVER}/profiles.h5ad",
         molecules_file=f"{HANDOVER}/molecules.h5ad",
         screen_file=f"{HANDOVER}/screen.h5mu",
-        copies=[f"{HANDOVER}/report.html"],
+        copies=[f"{HANDOVER}/report.html", f"{HANDOVER}/explorer.html"],
         provenance=f"{HANDOVER}/provenance.json",
     log:
         f"logs/{SCREEN.screen}/handover.log",
@@ -233,6 +274,7 @@ RECORDS = [
     rules.summarize_folds.output.provenance,
     rules.describe_compounds.output.provenance,
     rules.report.output.provenance,
+    rules.explorer.output.provenance,
     rules.handover.output.provenance,
 ]
 
