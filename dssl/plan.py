@@ -157,6 +157,9 @@ def job_counts(screen: ScreenSettings) -> dict[str, int]:
         "evaluate_disentanglement": n_tests,
         "summarize_folds": 1,
         "describe_compounds": 1,
+        "train_decoder": n_tests,
+        "evaluate_counterfactuals": n_tests,
+        "summarize_counterfactuals": 1,
         "report": 1,
     }
     # every job so far has a record, which the manifest reads

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from dssl.steps import (
+    counterfactuals,
     describe,
     evaluation,
     inputs,
@@ -33,6 +34,7 @@ MODULES = (
     learned_baselines,
     evaluation,
     describe,
+    counterfactuals,
     report,
     trained_model,
     new_data,
