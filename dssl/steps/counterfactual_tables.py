@@ -85,8 +85,9 @@ class FoldTables:
         """The finished tables, their columns in order."""
         found = {}
         for name, columns in COLUMNS.items():
-            table = pd.concat([pd.DataFrame(columns=columns), *self.parts[name]], ignore_index=True)
-            found[name] = table[[*columns, *(each for each in table.columns if each not in columns)]]
+            table = pd.concat(self.parts[name], ignore_index=True) if self.parts[name] else pd.DataFrame()
+            # whatever describes the features stands last
+            found[name] = table.reindex(columns=[*columns, *(each for each in table.columns if each not in columns)])
         return found
 
 
@@ -184,10 +185,9 @@ def predict_asked(
             predicted, member_sd = predict_task(units, queries, task, fit, fitted.reconstructions[BOTH], members)
             for row in range(len(queries)):
                 profile = _profile(tables.scaling, units, queries, row, predicted[row], member_sd[row], fit.spread)
-                tables.add(
-                    "asked", profile.assign(held_out_rmse=errors[task].of_feature * tables.scaling.scale), **head
-                )
-                tables.parts["asked"][-1]["n_held_out"] = errors[task].n_compounds
+                held_out = errors[task].of_feature * tables.scaling.scale
+                known = profile.assign(held_out_rmse=held_out, n_held_out=errors[task].n_compounds)
+                tables.add("asked", known, **head)
         compound_of = dict(zip(units.obs[keys.TREATMENT], units.obs[keys.COMPOUND_ID], strict=True))
         tables.add("left_out", missing.assign(compound_id=missing[keys.TREATMENT].map(compound_of)), **head)
 

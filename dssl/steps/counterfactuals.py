@@ -165,4 +165,5 @@ def summarize_counterfactuals(
 
 
 def _all_folds(paths: list[Path]) -> pd.DataFrame:
-    return pd.concat([read_table(path, text_columns=TEXT) for path in paths], ignore_index=True)
+    tables = [read_table(path, text_columns=TEXT) for path in paths]
+    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)

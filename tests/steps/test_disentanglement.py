@@ -8,7 +8,7 @@ from anndata import AnnData
 from dssl import keys
 from dssl.errors import ConfigError
 from dssl.settings.evaluation import EvaluateDisentanglementSettings
-from dssl.steps.disentanglement import tamed, probe_codes
+from dssl.steps.disentanglement import probe_codes, tamed
 
 
 def embedding() -> AnnData:

@@ -69,9 +69,7 @@ rule summarize_counterfactuals:
         ),
         groups=expand(rules.evaluate_counterfactuals.output.groups, fold=TEST_FOLDS),
         asked=expand(rules.evaluate_counterfactuals.output.asked, fold=TEST_FOLDS),
-        left_out=expand(
-            rules.evaluate_counterfactuals.output.left_out, fold=TEST_FOLDS
-        ),
+        left_out=expand(rules.evaluate_counterfactuals.output.left_out, fold=TEST_FOLDS),
     output:
         summary=f"{OUT}/summarize_counterfactuals/summary.tsv",
         comparisons=f"{OUT}/summarize_counterfactuals/comparisons.tsv",
