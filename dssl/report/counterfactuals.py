@@ -55,7 +55,7 @@ def _by_task(summary: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
 
 
 def _value(rows: pd.DataFrame, method: str, metric: str) -> "pd.Series[Any]":
-    line: pd.Series[Any] = rows.set_index([METHOD, "metric"]).loc[(method, metric)]
+    line: pd.Series[Any] = rows[(rows[METHOD] == method) & (rows["metric"] == metric)].iloc[0]
     return line
 
 
@@ -63,7 +63,7 @@ def _sentence(column: str, task: str, rows: pd.DataFrame, comparisons: pd.DataFr
     """The model beside its best control, and the coverage of its intervals."""
     own, coverage = _value(rows, MODEL, "r2"), _value(rows, MODEL, "coverage")
     controls = rows[(rows["metric"] == "r2") & ~rows[METHOD].isin([MODEL, "mean_profile"])]
-    best = controls.loc[controls["value"].idxmax()]
+    best = controls.sort_values("value", kind="stable").iloc[-1]
     test = comparisons[
         (comparisons[COLUMN] == column)
         & (comparisons[TASK] == task)

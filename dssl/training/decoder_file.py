@@ -68,7 +68,7 @@ def save_decoders(
             "unfitted": dict(fitted.unfitted),
         }
     description = {"format": FORMAT, "names": scaling.names, "contexts": described, "metadata": dict(metadata)}
-    write_tensors(path, {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}, description)
+    write_tensors(path, {name: torch.tensor(a) for name, a in arrays.items()}, description)
 
 
 def load_decoders(path: Path) -> tuple[Scaling, dict[str, FittedContext], dict[str, Any]]:
