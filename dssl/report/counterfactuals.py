@@ -23,6 +23,7 @@ NAMES = {
     "context_mean": "mean of the context",
     "mean_profile": "mean training profile",
 }
+COLOURS = {MODEL: PALETTE[0], "dssl_plain_swap": PALETTE[4]}
 TASK_NAMES = {TRANSFER: "from its profiles elsewhere", "structure": "from its structure"}
 PARTS = {"shared": "shared code", "specific": "specific code", "both": "both codes", "chance": "both, permuted rows"}
 PARTS |= {"inputs": "the encoders' inputs", "pca": "as many principal components"}
@@ -38,7 +39,7 @@ def counterfactuals_section(
         "(a plate, a batch, a cell line), which is the mean over other compounds there, gives a profile of that compound "
         "in that context. Held-out compounds that were measured there tell how wrong it is; their own wells in that "
         "context are not used. Two questions are asked: the profile of a compound in one context from its profiles in "
-        "others, and from its structure alone."
+        "others, and from its structure alone. Where a control does as well, the simpler profile is the one to trust."
     )
     paragraphs = [text, *(_sentence(*each, comparisons) for each in _by_task(summary))]
     parts: list[Part] = [Note(f"Not predicted: {words}") for words in _unanswered(summary, left_out)]
@@ -112,7 +113,7 @@ def _figure(summary: pd.DataFrame) -> Figure:
                     NAMES[str(row[METHOD])],
                     float(row["value"]),
                     (float(row["ci_low"]), float(row["ci_high"])),
-                    PALETTE[0] if row[METHOD] == MODEL else OTHER_METHODS,
+                    COLOURS.get(str(row[METHOD]), OTHER_METHODS),
                 )
                 for _, row in ordered.iterrows()
             ]
@@ -124,11 +125,12 @@ def _figure(summary: pd.DataFrame) -> Figure:
         uri = svg_uri(canvas)
     return Figure(
         "Predicted profiles of held-out compounds against the measured ones: R² over features and compounds with its 95 % "
-        "interval (bootstrap over compounds). Blue: the model; grey: controls. Below 0 a prediction is worse than the "
-        "mean training profile. Chance, the score of a prediction against other compounds' profiles in the same context, "
-        "is in the table. Mean shift adds the difference of the contexts' means over the same training treatments; "
-        "shrunken, so much of the compound's own deviation is kept as is best on validation compounds. Features are in "
-        "standard deviations of training wells. A measured profile is noisy too, so that 1 cannot be reached.",
+        "interval (bootstrap over compounds). Blue: the model (light: its codes swapped, with a decoder that was fitted to "
+        "single profiles only); grey: controls. Below 0 a prediction is worse than the mean training profile. Chance, the "
+        "score of a prediction against other compounds' profiles in the same context, is in the table. Mean shift adds "
+        "the difference of the contexts' means over the same training treatments; shrunken, so much of the compound's own "
+        "deviation is kept as is best on validation compounds. Features are in standard deviations of training wells. A "
+        "measured profile is noisy too, so that 1 cannot be reached.",
         "R squared of counterfactual profiles by the model and by every control",
         uri,
     )
@@ -175,6 +177,6 @@ def _explained_table(explained: pd.DataFrame) -> Table:
     caption = (
         "Explained variance (R²) of held-out compounds' profiles decoded from their own codes, mean over folds. chance: a "
         "decoder fitted on permuted rows. The encoders' inputs, and as many principal components of the profiles as both "
-        "codes have dimensions, are what a decoder could reach."
+        "codes of one model have dimensions, are what a decoder could reach."
     )
     return Table(caption, ["features", *PARTS.values(), "n"], rows, folded=True)

@@ -63,7 +63,9 @@ def _fit_context(
     from dssl.training.decoder_file import FittedContext
     from dssl.training.reconstruction import BOTH, fit_reconstructions
 
-    decoders, strength, axes, trials = fit_reconstructions(units, settings.kernel_rows, settings.seed)
+    decoders, strength, axes, trials = fit_reconstructions(
+        units, max(map(len, members)), settings.kernel_rows, settings.seed
+    )
     rng = np.random.default_rng(settings.seed)
     asked = [
         measured_pairs(units.obs, role, settings.targets_per_treatment, rng) for role in (keys.TRAIN, keys.VALIDATION)

@@ -38,7 +38,7 @@ class FittedContext:
     reconstructions : decoders of a profile from its own "shared" code, "specific" code, "both", and from what the
         encoders see ("inputs"); "chance": from both codes of permuted rows.
     strength : what the decoder of both codes was fitted with.
-    axes : (p, k) principal axes of the training profiles, as many as both codes have dimensions.
+    axes : (p, k) principal axes of the training profiles, as many as both codes of one member have dimensions.
     tasks : by name; a task that could not be fitted is in `unfitted` with its reason.
     """
 

@@ -22,15 +22,21 @@ def given(units: Units, name: str) -> Floats:
 
 
 def fit_reconstructions(
-    units: Units, kernel_rows: int, seed: int
+    units: Units, n_axes: int, kernel_rows: int, seed: int
 ) -> tuple[dict[str, Decoder], Strength, Floats, list[dict[str, object]]]:
     """Fit on training rows, choose on validation rows.
+
+    Parameters
+    ----------
+    units : profiles and codes.
+    n_axes : principal axes to keep: dimensions of the codes of one member of the ensemble.
+    kernel_rows, seed : see `dssl.training.decoder.fit_decoders`.
 
     Returns
     -------
     decoders : by name; "chance" has the strength of "both" and permuted rows.
     strength : of "both".
-    axes : (p, k) principal axes of the training profiles, as many as both codes have dimensions.
+    axes : (p, n_axes) principal axes of the training profiles, or fewer where there are not so many.
     trials : validation error of every strength.
     """
     train, validation = units.rows(keys.TRAIN), units.rows(keys.VALIDATION)
@@ -49,7 +55,7 @@ def fit_reconstructions(
     rng = np.random.default_rng(seed)
     permuted = given(units, BOTH)[rng.permutation(train)]
     decoders[CHANCE] = refit(chosen, permuted, units.profiles[train], kernel_rows, rng)
-    return decoders, chosen, _axes(units.profiles[train], both(units).shape[1]), trials
+    return decoders, chosen, _axes(units.profiles[train], n_axes), trials
 
 
 def explained_variance(

@@ -71,7 +71,7 @@ def queries_of(units: Units, task: str, role: str) -> Queries:
 
 
 def fit(units: Units, task: str, kernel_rows: int = 40) -> tuple[FittedTask, dict]:
-    decoders, strength, _, trials = fit_reconstructions(units, kernel_rows, SEED)
+    decoders, strength, _, trials = fit_reconstructions(units, 12, kernel_rows, SEED)
     rows = (queries_of(units, task, role) for role in (keys.TRAIN, keys.VALIDATION))
     parts = Parts(units, *rows, MEMBERS, kernel_rows, SEED, trials)
     fitted = fit_transfer(parts, (strength, decoders[BOTH])) if task == TRANSFER else fit_structure(parts)
@@ -99,7 +99,7 @@ def test_a_swap_reaches_the_noise_ceiling_and_beats_every_control() -> None:
     assert found[MODEL] > ceiling(units, clean) - 0.01
     # where profiles are linear in the codes, single profiles teach the decoder as much, and ridge regression knows all
     rivals = {name: value for name, value in found.items() if name not in (MODEL, PLAIN_SWAP, RIDGE[TRANSFER])}
-    assert all(found[MODEL] > value + 0.01 for value in rivals.values())
+    assert all(found[MODEL] > value + 0.005 for value in rivals.values())
     assert found[PLAIN_SWAP] == pytest.approx(found[MODEL], abs=0.01)
     # the difference of contexts is known but for the noise of the source, which three contexts reduce
     assert ceiling(units, clean) > found["mean_shift"] > 2 * ceiling(units, clean) - 1
@@ -120,7 +120,7 @@ def test_a_context_without_information_adds_nothing() -> None:
     found = r2_by_method(units, TRANSFER)
     assert found["context_mean"] == pytest.approx(0, abs=0.05)
     assert found["mean_shift"] == pytest.approx(found["no_change"], abs=0.02)
-    decoders, _, axes, _ = fit_reconstructions(units, 0, SEED)
+    decoders, _, axes, _ = fit_reconstructions(units, 12, 0, SEED)
     explained = explained_variance(units, decoders, axes, units.rows(keys.TEST))
     assert explained["r2_specific"].mean() < 0.01
     assert explained["r2_chance"].mean() < 0.01
@@ -232,7 +232,7 @@ def saved(tmp_path: Path) -> Callable[[FittedContext], tuple[Path, FittedContext
 
 def test_decoders_come_back_from_their_file(saved: Callable[[FittedContext], tuple[Path, FittedContext]]) -> None:
     units, _ = planted()
-    decoders, strength, axes, _ = fit_reconstructions(units, 30, SEED)
+    decoders, strength, axes, _ = fit_reconstructions(units, 12, 30, SEED)
     tasks = {task: fit(units, task, 30)[0] for task in BUILD}
     path, again = saved(FittedContext(decoders, strength, axes, tasks, {"other": "too few"}))
     assert again.unfitted == {"other": "too few"}
