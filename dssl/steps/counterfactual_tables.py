@@ -35,7 +35,6 @@ from dssl.evaluation.counterfactuals import (
 from dssl.settings.counterfactuals import AskedProfile, EvaluateCounterfactualsSettings, TrainDecoderSettings
 
 if TYPE_CHECKING:
-    from dssl.training.decoder_file import FittedContext, Scaling
 
 Floats = NDArray[np.float64]
 Members = Sequence[NDArray[np.int64]]
@@ -44,7 +43,7 @@ QUERY = [keys.COMPOUND_ID, keys.TREATMENT, CONTEXT]
 CHANCES = [f"chance_{name}" for name in SCORES]
 COLUMNS = {
     "queries": [*HEAD, METHOD, *QUERY, "n_sources", "n_references", *SCORES, *CHANCES, "truth_square", *COVERED],
-    "explained": ["feature", "fold", COLUMN],
+    "explained": ["feature", "fold", COLUMN, *(f"r2_{name}" for name in SOURCES), "variance"],
     "groups": [
         *HEAD,
         *QUERY,
@@ -103,7 +102,6 @@ def queries_of(
     task: str, units: Units, pairs: Sequence[Pair], decoding: TrainDecoderSettings
 ) -> tuple[Queries, pd.DataFrame]:
     """Queries of a task, and the pairs without one."""
-    from dssl.training.counterfactuals import TRANSFER
 
     build = transfer_queries if task == TRANSFER else structure_queries
     return build(units.obs, pairs, decoding.fewest_references)
@@ -119,8 +117,6 @@ def predict_held_out(
     settings: EvaluateCounterfactualsSettings,
 ) -> dict[str, HeldOutError]:
     """Predict the measured profiles of held-out compounds by every method; give the model's errors by task."""
-    from dssl.training.counterfactuals import MODEL, TASKS, predict_controls, predict_task
-    from dssl.training.reconstruction import BOTH, explained_variance
 
     tested = units.rows(keys.TEST)
     if len(tested):
@@ -174,8 +170,6 @@ def predict_asked(
     settings: EvaluateCounterfactualsSettings,
 ) -> None:
     """Predict the profiles that were asked, of compounds held out in this fold, in the profiles' own units."""
-    from dssl.training.counterfactuals import predict_task
-    from dssl.training.reconstruction import BOTH
 
     pairs = asked_pairs(units.obs, column, settings.asked, decoding.contexts)
     for task, fit in fitted.tasks.items():
