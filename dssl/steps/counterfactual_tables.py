@@ -33,8 +33,11 @@ from dssl.evaluation.counterfactuals import (
     score_queries,
 )
 from dssl.settings.counterfactuals import AskedProfile, EvaluateCounterfactualsSettings, TrainDecoderSettings
+from dssl.training.counterfactuals import MODEL, TASKS, TRANSFER, predict_controls, predict_task
+from dssl.training.reconstruction import BOTH, SOURCES, explained_variance
 
 if TYPE_CHECKING:
+    from dssl.training.decoder_file import FittedContext, Scaling
 
 Floats = NDArray[np.float64]
 Members = Sequence[NDArray[np.int64]]
@@ -102,7 +105,6 @@ def queries_of(
     task: str, units: Units, pairs: Sequence[Pair], decoding: TrainDecoderSettings
 ) -> tuple[Queries, pd.DataFrame]:
     """Queries of a task, and the pairs without one."""
-
     build = transfer_queries if task == TRANSFER else structure_queries
     return build(units.obs, pairs, decoding.fewest_references)
 
@@ -117,7 +119,6 @@ def predict_held_out(
     settings: EvaluateCounterfactualsSettings,
 ) -> dict[str, HeldOutError]:
     """Predict the measured profiles of held-out compounds by every method; give the model's errors by task."""
-
     tested = units.rows(keys.TEST)
     if len(tested):
         table = explained_variance(units, fitted.reconstructions, fitted.axes, tested)
@@ -170,7 +171,6 @@ def predict_asked(
     settings: EvaluateCounterfactualsSettings,
 ) -> None:
     """Predict the profiles that were asked, of compounds held out in this fold, in the profiles' own units."""
-
     pairs = asked_pairs(units.obs, column, settings.asked, decoding.contexts)
     for task, fit in fitted.tasks.items():
         head = {COLUMN: column, TASK: task}
