@@ -1,6 +1,6 @@
-"""What a fold's held-out compounds give: scores, explained features, predicted groups of features, asked profiles."""
+"""What a fold's held-out compounds give: scores, explained features, predicted groups of features."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dssl import keys
-from dssl.errors import ConfigError, first_few
 from dssl.evaluation.counterfactual_parts import compound_weights
 from dssl.evaluation.counterfactual_queries import (
     CONTEXT,
@@ -27,12 +26,11 @@ from dssl.evaluation.counterfactuals import (
     METHOD,
     SCORES,
     TASK,
-    Z,
     coverage,
     group_matrix,
     score_queries,
 )
-from dssl.settings.counterfactuals import AskedProfile, EvaluateCounterfactualsSettings, TrainDecoderSettings
+from dssl.settings.counterfactuals import EvaluateCounterfactualsSettings, TrainDecoderSettings
 from dssl.training.counterfactuals import MODEL, TASKS, TRANSFER, predict_controls, predict_task
 from dssl.training.reconstruction import BOTH, SOURCES, explained_variance
 
@@ -82,6 +80,11 @@ class FoldTables:
     def add(self, table: str, rows: pd.DataFrame, **same: Any) -> None:
         """Add rows, with the same values in further columns."""
         self.parts[table].append(rows.assign(fold=self.fold, **same))
+
+    def leave_out(self, missing: pd.DataFrame, units: Units, **same: Any) -> None:
+        """List pairs without a query under their compounds."""
+        compound_of = dict(zip(units.obs[keys.TREATMENT], units.obs[keys.COMPOUND_ID], strict=True))
+        self.add("left_out", missing.assign(compound_id=missing[keys.TREATMENT].map(compound_of)), **same)
 
     def joined(self) -> dict[str, pd.DataFrame]:
         """The finished tables, their columns in order."""
@@ -134,8 +137,7 @@ def predict_held_out(
             tables.add("left_out", pd.DataFrame({"reason": [fitted.unfitted[task]]}), **head)
             continue
         queries, missing = queries_of(task, units, asked, decoding)
-        compound_of = dict(zip(units.obs[keys.TREATMENT], units.obs[keys.COMPOUND_ID], strict=True))
-        tables.add("left_out", missing.assign(compound_id=missing[keys.TREATMENT].map(compound_of)), **head)
+        tables.leave_out(missing, units, **head)
         if not len(queries):
             continue
         reconstruct = fitted.reconstructions[BOTH]
@@ -158,63 +160,6 @@ def predict_held_out(
         spread = _Residuals(left, compound_weights(validation)), _Residuals(truth - predicted, weights)
         tables.add("groups", _groups(queries, truth, predicted, spread, tables.var, settings.n_contexts), **head)
     return errors
-
-
-def predict_asked(
-    tables: FoldTables,
-    units: Units,
-    fitted: "FittedContext",
-    members: Members,
-    column: str,
-    errors: Mapping[str, HeldOutError],
-    decoding: TrainDecoderSettings,
-    settings: EvaluateCounterfactualsSettings,
-) -> None:
-    """Predict the profiles that were asked, of compounds held out in this fold, in the profiles' own units."""
-    pairs = asked_pairs(units.obs, column, settings.asked, decoding.contexts)
-    for task, fit in fitted.tasks.items():
-        head = {COLUMN: column, TASK: task}
-        queries, missing = queries_of(task, units, pairs, decoding)
-        if task in errors:
-            predicted, member_sd = predict_task(units, queries, task, fit, fitted.reconstructions[BOTH], members)
-            for row in range(len(queries)):
-                profile = _profile(tables.scaling, units, queries, row, predicted[row], member_sd[row], fit.spread)
-                held_out = errors[task].of_feature * tables.scaling.scale
-                known = profile.assign(held_out_rmse=held_out, n_held_out=errors[task].n_compounds)
-                tables.add("asked", known, **head)
-        compound_of = dict(zip(units.obs[keys.TREATMENT], units.obs[keys.COMPOUND_ID], strict=True))
-        tables.add("left_out", missing.assign(compound_id=missing[keys.TREATMENT].map(compound_of)), **head)
-
-
-def asked_pairs(obs: pd.DataFrame, column: str, asked: Sequence[AskedProfile], contexts: Sequence[str]) -> list[Pair]:
-    """Treatments and contexts that are asked of compounds held out in this fold: every treatment of such a compound.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such compound or context, or the column is not among `contexts`.
-    """
-    pairs: dict[Pair, None] = {}
-    for each in asked:
-        if (each.column or contexts[0]) not in contexts:
-            raise ConfigError(
-                f"evaluate_counterfactuals.asked: column {each.column!r} is not among train_decoder.contexts "
-                f"({', '.join(contexts)})\nAdd it there, or correct its name."
-            )
-        if (each.column or contexts[0]) != column:
-            continue
-        for name, value, known in (
-            ("compound", each.compound, obs[keys.COMPOUND_ID]),
-            ("context", each.context, obs[CONTEXT]),
-        ):
-            if value not in set(known):
-                raise ConfigError(
-                    f"evaluate_counterfactuals.asked: no {name} {value!r} in this screen; there are "
-                    f"{first_few(sorted(set(known)))}\nCorrect its name; contexts here are values of {column}."
-                )
-        held_out = (obs[keys.COMPOUND_ID] == each.compound) & (obs[keys.SPLIT] == keys.TEST)
-        pairs |= dict.fromkeys((treatment, each.context) for treatment in obs.loc[held_out, keys.TREATMENT])
-    return list(pairs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,29 +198,4 @@ def _groups(
         rmse=np.sqrt(squared @ matrix).ravel(),
         held_out_rmse=np.tile(spread[1].rms(matrix), len(shown)),
         n_held_out=int(queries.obs[keys.COMPOUND_ID].nunique()),
-    )
-
-
-def _profile(
-    scaling: "Scaling", units: Units, queries: Queries, row: int, predicted: Floats, member_sd: Floats, spread: Floats
-) -> pd.DataFrame:
-    """One predicted profile in its own units, feature by feature."""
-    target = int(queries.target[row])
-    measured = units.profiles[target] if target >= 0 else np.full(len(predicted), np.nan)
-    values = {
-        "predicted": predicted,
-        "low": predicted - Z * spread,
-        "high": predicted + Z * spread,
-        "measured": measured,
-    }
-    widths = {"sd": spread, "member_sd": member_sd, "error": measured - predicted}
-    return pd.DataFrame(
-        {
-            **{str(name): value for name, value in queries.obs.iloc[row].items()},
-            "feature": scaling.names,
-            **{name: value * scaling.scale + scaling.center for name, value in values.items()},
-            **{name: value * scaling.scale for name, value in widths.items()},
-            "training_mean": scaling.center,
-            "training_sd": scaling.scale,
-        }
     )

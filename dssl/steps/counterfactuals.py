@@ -104,7 +104,8 @@ def evaluate_counterfactuals(
     """Predict profiles of held-out compounds in contexts, beside the controls and the measured profiles."""
     from dssl.pairs.rows import of_fold
     from dssl.preprocessing.state import load_state
-    from dssl.steps.counterfactual_tables import FoldTables, predict_asked, predict_held_out
+    from dssl.steps.counterfactual_asked import predict_asked
+    from dssl.steps.counterfactual_tables import FoldTables, predict_held_out
     from dssl.steps.counterfactual_units import build_units, member_columns
     from dssl.steps.embeddings import load_models
     from dssl.training.decoder_file import load_decoders

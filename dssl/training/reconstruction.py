@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dssl import keys
+from dssl.errors import PairingError
 from dssl.evaluation.counterfactual_parts import both
 from dssl.evaluation.counterfactual_queries import Units
 from dssl.training.decoder import Decoder, Strength, fit_decoders, refit
@@ -38,8 +39,18 @@ def fit_reconstructions(
     strength : of "both".
     axes : (p, n_axes) principal axes of the training profiles, or fewer where there are not so many.
     trials : validation error of every strength.
+
+    Raises
+    ------
+    PairingError
+        If there are no validation rows, or fewer than two training rows.
     """
     train, validation = units.rows(keys.TRAIN), units.rows(keys.VALIDATION)
+    if len(train) < 2 or not len(validation):
+        raise PairingError(
+            f"train_decoder: expected 2 training profiles and 1 of validation compounds, found {len(train)} and "
+            f"{len(validation)}\nName a column in train_decoder.contexts that has a value in most wells."
+        )
     decoders: dict[str, Decoder] = {}
     trials: list[dict[str, object]] = []
     chosen = Strength("", 0.0, 0.0)

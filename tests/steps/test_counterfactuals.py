@@ -12,7 +12,8 @@ from dssl.errors import ConfigError
 from dssl.evaluation.counterfactual_queries import CONTEXT
 from dssl.io import read_table, write_table
 from dssl.settings.counterfactuals import AskedProfile, EvaluateCounterfactualsSettings
-from dssl.steps.counterfactual_tables import COLUMNS, asked_pairs
+from dssl.steps.counterfactual_asked import asked_pairs
+from dssl.steps.counterfactual_tables import COLUMNS
 from dssl.steps.counterfactual_units import member_columns, unit_obs
 from dssl.steps.counterfactuals import summarize_counterfactuals
 

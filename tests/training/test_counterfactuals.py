@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from dssl import keys
+from dssl.errors import PairingError
 from dssl.evaluation.counterfactual_parts import compound_weights, nearest_profiles, transfer_codes
 from dssl.evaluation.counterfactual_queries import (
     CONTEXT,
@@ -127,6 +128,13 @@ def test_a_context_without_information_adds_nothing() -> None:
     assert explained["r2_both"].mean() == pytest.approx(explained["r2_shared"].mean(), abs=0.02)
     # without noise in the codes only that of the profiles is left, which principal components explain too
     assert (explained["r2_pca"] > explained["r2_both"]).all()
+
+
+def test_contexts_that_validation_compounds_lack_are_refused() -> None:
+    units, _ = planted()
+    trained = units.obs.assign(**{keys.SPLIT: keys.TRAIN})
+    with pytest.raises(PairingError, match=r"found 480 and 0\nName a column in train_decoder.contexts"):
+        fit_reconstructions(replace(units, obs=trained), 12, 0, SEED)
 
 
 def test_prediction_against_another_compound_is_chance() -> None:
