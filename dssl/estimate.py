@@ -28,6 +28,8 @@ PER_PLATES_MB = {
     "evaluate_retrieval": 2.0,
     "evaluate_disentanglement": 2.0,
     "describe_compounds": 2.0,
+    "train_decoder": 1.4,
+    "evaluate_counterfactuals": 1.4,
     "report": 2.0,
     "handover": 4.0,
     "explorer": 2.0,

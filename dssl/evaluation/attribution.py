@@ -19,6 +19,7 @@ R2 = ("r2_shared", "r2_specific", "r2_all")
 CHANCE = tuple(f"chance_{name}" for name in R2)
 SUMMARY_COLUMNS = ("grouping", "group", "fold", "n_features", "n_left_out", *PARTS, *CHANCE)
 MAX_GROUPS = 60
+ALL_FEATURES = "all features"
 LOCATION = (keys.COMPARTMENT, keys.CHANNEL)
 
 
@@ -124,7 +125,7 @@ def summarize_attribution(table: pd.DataFrame, max_groups: int = MAX_GROUPS) -> 
     """
     columns = groupings(table.drop(columns=["feature", "fold", *PARTS, *R2, *CHANCE]), max_groups)
     lines = []
-    for name, groups in {"all": pd.Series("all features", index=table.index), **columns}.items():
+    for name, groups in {"all": pd.Series(ALL_FEATURES, index=table.index), **columns}.items():
         for (group, fold), rows in table.groupby([groups, table["fold"]], sort=True):
             usable = rows[NEITHER].notna()
             means = rows.loc[usable, [*PARTS, *CHANCE]].mean()

@@ -34,7 +34,7 @@ def pool(values: NDArray[np.float32], obs: pd.DataFrame, level: str) -> tuple[ND
     return pooled, pooled_obs(obs, codes, pd.Index(names))
 
 
-def mean_rows(values: NDArray[np.float32], codes: NDArray[np.integer], n: int) -> NDArray[np.float64]:
+def mean_rows(values: NDArray[np.floating], codes: NDArray[np.integer], n: int) -> NDArray[np.float64]:
     """Mean (n, k) of the rows of `values` that have each of the codes 0 .. n - 1; every code occurs."""
     sums = np.zeros((n, values.shape[1]))
     np.add.at(sums, codes, values)

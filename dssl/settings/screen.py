@@ -8,6 +8,7 @@ from dssl.errors import ConfigError
 from dssl.keys import CLOSED_FORM
 from dssl.settings.base import Settings, explain, read_yaml
 from dssl.settings.baselines import TrainBaselineSettings, TrainLearnedBaselineSettings
+from dssl.settings.counterfactuals import EvaluateCounterfactualsSettings, TrainDecoderSettings
 from dssl.settings.evaluation import (
     DescribeCompoundsSettings,
     EvaluateDisentanglementSettings,
@@ -69,6 +70,8 @@ class ScreenSettings(Settings):
     train_learned_baseline: TrainLearnedBaselineSettings = TrainLearnedBaselineSettings()
     evaluate_retrieval: EvaluateRetrievalSettings = EvaluateRetrievalSettings()
     evaluate_disentanglement: EvaluateDisentanglementSettings = EvaluateDisentanglementSettings()
+    train_decoder: TrainDecoderSettings = TrainDecoderSettings()
+    evaluate_counterfactuals: EvaluateCounterfactualsSettings = EvaluateCounterfactualsSettings()
     calibrate_scores: CalibrateScoresSettings = CalibrateScoresSettings()
     embed: EmbedSettings = EmbedSettings()
     query: QuerySettings = QuerySettings()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from dssl.steps import (
+    counterfactuals,
     describe,
     evaluation,
     explorer,
@@ -35,6 +36,7 @@ MODULES = (
     learned_baselines,
     evaluation,
     describe,
+    counterfactuals,
     report,
     explorer,
     handover,

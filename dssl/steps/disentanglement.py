@@ -158,7 +158,7 @@ def attribute_profiles(pairs: "MuData", compounds: "AnnData", fold: str, rng: np
 
     fold_pairs, tested = of_fold(pairs, fold), held_out(compounds)
     wells = fold_pairs[keys.PHENOTYPE]
-    profiles, obs = pool(_tamed(wells.X, rows_of_role(fold_pairs, keys.TRAIN).phenotype), wells.obs, "compound")
+    profiles, obs = pool(tamed(wells.X, rows_of_role(fold_pairs, keys.TRAIN).phenotype), wells.obs, "compound")
     ids = tested.obs[keys.COMPOUND_ID].astype(str).to_numpy()
     if len(ids) < N_OUTER:
         logger.warning("attribution: %d compounds are held out, %d are needed; left empty", len(ids), N_OUTER)
@@ -171,7 +171,7 @@ def attribute_profiles(pairs: "MuData", compounds: "AnnData", fold: str, rng: np
     return attributed
 
 
-def _tamed(values: NDArray[np.float32], training: NDArray[np.bool_]) -> NDArray[np.float32]:
+def tamed(values: NDArray[np.float32], training: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Missing values filled, extreme ones clipped: by medians and MADs of training wells; all missing: 0."""
     known = np.where(np.isfinite(values), values, np.nan)
     empty = np.isnan(known[training]).all(axis=0)

@@ -47,6 +47,10 @@ def report(
     information: Input,
     attribution: Input,
     leakage: Input,
+    counterfactuals: Input,
+    counterfactual_tests: Input,
+    decoded: Input,
+    not_predicted: Input,
     map_compounds: Input,
     map_molecules: Input,
     example_compounds: Input,
@@ -55,6 +59,7 @@ def report(
 ) -> None:
     """Write the report: one HTML page that needs neither network nor script."""
     from dssl.report.caveats import caveats_section, settings_section
+    from dssl.report.counterfactuals import counterfactuals_section
     from dssl.report.examples import examples_section
     from dssl.report.funnel import Screened, funnel_section
     from dssl.report.knowledge import knowledge_section
@@ -83,6 +88,7 @@ def report(
             settings.color_by,
         ),
         knowledge_section(*map(_table, (probes, dependence, information, attribution, leakage))),
+        counterfactuals_section(*map(_table, (counterfactuals, counterfactual_tests, decoded, not_predicted))),
         examples_section(
             read_anndata(example_compounds),
             read_anndata(example_molecules),

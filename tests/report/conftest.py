@@ -308,6 +308,18 @@ def write_training(writer: Writer, folds: list[str]) -> dict[str, list[Path]]:
     return found
 
 
+def write_counterfactuals(writer: Writer) -> dict[str, Path]:
+    """Tables of a screen in which no profile could be predicted: see test_counterfactuals_section.py for the others."""
+    columns = {
+        "counterfactuals": ["context_column", "task", "method", "metric", "value"],
+        "counterfactual_tests": ["context_column", "task", "method_b", "metric"],
+        "decoded": ["context_column", "grouping", "group"],
+    }
+    reason = {"context_column": ["plate"], "task": ["transfer"], "treatment": [None], "reason": ["one plate only"]}
+    found = {name: writer.table(f"{name}.tsv", pd.DataFrame(columns=names)) for name, names in columns.items()}
+    return {**found, "not_predicted": writer.table("not_predicted.tsv", pd.DataFrame(reason))}
+
+
 def make_up(
     folder: Path,
     n_compounds: int = 40,
@@ -385,6 +397,7 @@ def make_up(
         "information": writer.table("information_curve.tsv", information_rows()),
         "attribution": writer.table("attribution_groups.tsv", attribution_rows(test_folds)),
         "leakage": writer.table("leakage.tsv", leakage_rows(test_folds)),
+        **write_counterfactuals(writer),
         "map_compounds": writer.adata(f"embed_screen/fold~{shown}/compounds.h5ad", compounds),
         "map_molecules": writer.adata(f"embed_screen/fold~{shown}/molecules.h5ad", molecules),
         "example_compounds": writer.adata("embed_screen/fold~0/compounds.h5ad", compounds),

@@ -45,11 +45,11 @@ def parse(page: str) -> Elements:
     return elements
 
 
-def test_the_page_is_well_formed_and_has_ten_numbered_sections(made_up_page: str) -> None:
+def test_the_page_is_well_formed_and_has_eleven_numbered_sections(made_up_page: str) -> None:
     elements = parse(made_up_page)
     assert elements.open == []
     headings = re.findall(r"<h2>(\d+) ", made_up_page)
-    assert headings == [str(number) for number in range(1, 11)]
+    assert headings == [str(number) for number in range(1, 12)]
     targets = {attributes["href"] for tag, attributes in elements.tags if tag == "a"}
     assert targets == {f"#{attributes['id']}" for tag, attributes in elements.tags if tag == "section"}
 

@@ -8,7 +8,7 @@ from anndata import AnnData
 from dssl import keys
 from dssl.errors import ConfigError
 from dssl.settings.evaluation import EvaluateDisentanglementSettings
-from dssl.steps.disentanglement import _tamed, probe_codes
+from dssl.steps.disentanglement import probe_codes, tamed
 
 
 def embedding() -> AnnData:
@@ -41,7 +41,7 @@ def test_profiles_are_filled_and_clipped_by_training_wells() -> None:
     training = np.array([True] * 5 + [False] * 2)
     known = [1.0, 2.0, 3.0, 4.0, 5.0, 1e6, np.nan]
     values = np.column_stack([known, [0.0] * 6 + [7.0], [np.nan] * 7]).astype(np.float32)
-    found = _tamed(values, training)
+    found = tamed(values, training)
     # median 3, MAD 1; a feature without spread is not clipped, one without values is 0
     np.testing.assert_allclose(found[:, 0], [1, 2, 3, 4, 5, 3 + 10 * 1.4826, 3], rtol=1e-6)
     np.testing.assert_allclose(found[:, 1], values[:, 1])

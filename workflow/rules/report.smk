@@ -68,6 +68,10 @@ rule report:
         information=rules.summarize_folds.output.information_curve,
         attribution=rules.summarize_folds.output.attribution_groups,
         leakage=rules.summarize_folds.output.all_leakage,
+        counterfactuals=rules.summarize_counterfactuals.output.summary,
+        counterfactual_tests=rules.summarize_counterfactuals.output.comparisons,
+        decoded=rules.summarize_counterfactuals.output.explained_groups,
+        not_predicted=rules.summarize_counterfactuals.output.all_left_out,
         map_compounds=expand(rules.embed_screen.output.compounds, fold=HANDOVER_FOLD),
         map_molecules=expand(rules.embed_screen.output.molecules, fold=HANDOVER_FOLD),
         example_compounds=expand(
@@ -109,7 +113,9 @@ rule report:
         "--enrichment {input.enrichment} --probes {input.probes} "
         "--dependence {input.dependence} --information {input.information} "
         "--attribution {input.attribution} --leakage {input.leakage} "
-        "--map-compounds {input.map_compounds} "
+        "--counterfactuals {input.counterfactuals} "
+        "--counterfactual-tests {input.counterfactual_tests} --decoded {input.decoded} "
+        "--not-predicted {input.not_predicted} --map-compounds {input.map_compounds} "
         "--map-molecules {input.map_molecules} --example-compounds {input.example_compounds} "
         "--example-molecules {input.example_molecules} --html {output.html} "
         "--provenance {output.provenance} 2> {log}"
@@ -273,6 +279,9 @@ RECORDS = [
     *expand(rules.evaluate_disentanglement.output.provenance, fold=TEST_FOLDS),
     rules.summarize_folds.output.provenance,
     rules.describe_compounds.output.provenance,
+    *expand(rules.train_decoder.output.provenance, fold=TEST_FOLDS),
+    *expand(rules.evaluate_counterfactuals.output.provenance, fold=TEST_FOLDS),
+    rules.summarize_counterfactuals.output.provenance,
     rules.report.output.provenance,
     rules.explorer.output.provenance,
     rules.handover.output.provenance,
