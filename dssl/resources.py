@@ -66,6 +66,8 @@ NEEDS = {
     "report": Need(310, 20, 8, 1.0),
     "list_records": Need(190, 0, 3, 0.0),
     "manifest": Need(190, 5, 3, 0.1),
+    "crate": Need(200, 5, 3, 0.1),
+    "log_mlflow": Need(400, 5, 20, 0.1),
 }
 
 

@@ -9,9 +9,11 @@ from dssl.keys import CLOSED_FORM
 from dssl.settings.base import Settings, explain, read_yaml
 from dssl.settings.baselines import TrainBaselineSettings, TrainLearnedBaselineSettings
 from dssl.settings.evaluation import (
+    CrateSettings,
     DescribeCompoundsSettings,
     EvaluateDisentanglementSettings,
     EvaluateRetrievalSettings,
+    LogMlflowSettings,
     ManifestSettings,
     ReportSettings,
 )
@@ -76,6 +78,8 @@ class ScreenSettings(Settings):
     describe_compounds: DescribeCompoundsSettings = DescribeCompoundsSettings()
     report: ReportSettings = ReportSettings()
     manifest: ManifestSettings = ManifestSettings()
+    crate: CrateSettings = CrateSettings()
+    log_mlflow: LogMlflowSettings = LogMlflowSettings()
 
     @model_validator(mode="after")
     def _has_a_source(self) -> "ScreenSettings":

@@ -16,6 +16,7 @@ from dssl.steps import (
     report,
     second_assay,
     study,
+    tracking,
     trained_model,
     training,
 )
@@ -34,6 +35,7 @@ MODULES = (
     evaluation,
     describe,
     report,
+    tracking,
     trained_model,
     new_data,
     study,
