@@ -27,8 +27,8 @@ PROFILES = {
     "https://w3id.org/ro/wfrun/workflow/0.6": ("Workflow Run Crate", "0.6"),
     "https://w3id.org/workflowhub/workflow-ro-crate/1.1": ("Workflow RO-Crate", "1.1"),
 }
-# its terms sha256 and environment are not in the context of RO-Crate itself
-TERMS = "https://w3id.org/ro/terms/workflow-run/context"
+# of the profile's own context; written out, so that the crate is read without fetching a second one
+TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
 ORCID = "https://orcid.org/"
 MEDIA_TYPES = {
     ".tsv": "text/tab-separated-values",
@@ -68,7 +68,7 @@ def describe_run(
     from rocrate.rocrate import ROCrate
 
     crate = ROCrate(version=CRATE_VERSION)
-    crate.metadata.extra_contexts.append(TERMS)
+    crate.metadata.extra_terms.update(TERMS)
     screen, times = str(manifest["screen"]), _times(records)
     root = crate.root_dataset
     root["name"] = f"dssl results of screen {screen}"

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from dssl.io import read_json, write_json
-from dssl.settings.evaluation import CrateSettings
+from dssl.settings.evaluation import CrateSettings, LogMlflowSettings
 from dssl.steps.lists import RECORD, listed
 from dssl.steps.registry import Input, Inputs, Output, step
 
@@ -34,3 +34,11 @@ def _copy(path: Path, root: Path, target: Path) -> Path:
     copied = target / path.relative_to(root)
     copied.parent.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copyfile(path, copied))
+
+
+@step
+def log_mlflow(*, settings: LogMlflowSettings, manifest: Input, metadata: Input, logged: Output) -> None:
+    """Log settings, metrics and artifacts of the finished screen to MLflow; the same results are logged once."""
+    from dssl.mlflow import log_results
+
+    write_json(logged, log_results(manifest.parent, [metadata], settings))

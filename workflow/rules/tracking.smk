@@ -42,3 +42,28 @@ rule crate:
         "--other-records {input.other_records} --workflow {input.workflow} "
         "--workflow-copy {output.workflow_copy} --metadata {output.metadata} "
         "--provenance {output.provenance} 2> {log}"
+
+
+rule log_mlflow:
+    input:
+        manifest=rules.manifest.output.manifest,
+        metadata=rules.crate.output.metadata,
+    output:
+        logged=f"{OUT}/log_mlflow/logged.json",
+        provenance=f"{OUT}/log_mlflow/provenance.json",
+    log:
+        f"logs/{SCREEN.screen}/log_mlflow.log",
+    benchmark:
+        f"logs/{SCREEN.screen}/log_mlflow.benchmark.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=memory("log_mlflow"),
+        runtime=runtime("log_mlflow"),
+    params:
+        settings=section("log_mlflow"),
+        version=VERSION,
+    shell:
+        "dssl log_mlflow --settings {params.settings:q} --manifest {input.manifest} "
+        "--metadata {input.metadata} --logged {output.logged} --provenance {output.provenance} 2> {log}"
