@@ -92,8 +92,8 @@ def _compare(
             }
         if paired:
             # a compound may be held out in another fold of the other run
-            pooled = [each.assign(fold=ALL_FOLDS) for each in (b, a)]
-            test = paired_test(*pooled, metric, rng, n_bootstrap, n_bootstrap)
+            of_b, of_a = (each.assign(fold=ALL_FOLDS) for each in (b, a))
+            test = paired_test(of_b, of_a, metric, rng, n_bootstrap, n_bootstrap)
             row |= {"difference": test.difference, "ci_low": test.ci_low, "ci_high": test.ci_high}
             row["p_value"] = test.p_value
         else:

@@ -7,7 +7,7 @@ import pandas as pd
 from dssl.compare.comparison import Comparison
 from dssl.compare.metrics import MODEL, PAIRED
 from dssl.evaluation.ranks import LOWER_IS_BETTER
-from dssl.report.content import Cell, Section, Table, cells, frame_table, interval, number, p_text, records
+from dssl.report.content import Cell, Part, Section, Table, cells, frame_table, interval, number, p_text, records
 from dssl.report.retrieval_tables import METRIC_NAMES, direction_name
 
 SHOWN = 20
@@ -26,7 +26,9 @@ def sections_of(comparison: Comparison) -> list[Section]:
 
 def _settings(comparison: Comparison) -> Section:
     tables = comparison.tables
-    parts = [_listed(tables[name], title) for name, title in (("settings", "Settings"), ("versions", "Versions"))]
+    parts: list[Part] = [
+        _listed(tables[name], title) for name, title in (("settings", "Settings"), ("versions", "Versions"))
+    ]
     said = (
         f"a is {comparison.folder_a} (screen {comparison.screen_a}), b is {comparison.folder_b} (screen "
         f"{comparison.screen_b}). Every difference is b minus a."
@@ -41,7 +43,7 @@ def _data(comparison: Comparison) -> Section:
         f"{comparison.n_common:,} compounds are in both, by InChIKey; b lost {changes.get('lost', 0):,} of a, and gained "
         f"{changes.get('gained', 0):,}."
     )
-    parts = [
+    parts: list[Part] = [
         _listed(tables["data"], "Input tables, by the first digits of their SHA-256"),
         frame_table(tables["counts"], "How much there is."),
         _listed(tables["compounds"], "Compounds gained and lost", 3),
@@ -142,7 +144,7 @@ def _codes(comparison: Comparison) -> Section:
         "dependence": "Dependence between codes",
         "leakage": "Retrieval by the specific codes alone, which should be at chance",
     }
-    parts = [_measures(comparison.tables[name], title) for name, title in titles.items()]
+    parts: list[Part] = [_measures(comparison.tables[name], title) for name, title in titles.items()]
     said = (
         "Means over the folds, and in brackets the lowest and the highest fold: a difference within the folds' spread "
         "is none."
