@@ -30,6 +30,7 @@ class Results:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.name = folder, name
+        self._codes: dict[tuple[str, str], AnnData] = {}
         self.manifest = read_manifest(folder)
 
     def path(self, name: str) -> Path:
@@ -82,6 +83,11 @@ class Results:
 
     def codes(self, fold: str, level: str) -> "AnnData":
         """Codes of compounds or molecules, rows named by InChIKey; of a compound that occurs twice, the first row."""
+        if (fold, level) not in self._codes:
+            self._codes[fold, level] = self._read_codes(fold, level)
+        return self._codes[fold, level]
+
+    def _read_codes(self, fold: str, level: str) -> "AnnData":
         adata = read_anndata(self.path(f"embed_screen/fold~{fold}/{level}.h5ad"))
         names = adata.obs[keys.COMPOUND_ID].astype(str).map(self.molecules[IDENTITY])
         kept = (names.notna() & ~names.duplicated()).to_numpy()
