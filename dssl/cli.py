@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, NoReturn, get_args, get_origin
@@ -91,6 +92,7 @@ def step_command(step: Callable[..., None]) -> Callable[..., None]:
         for settings in arguments.values():
             if isinstance(run := getattr(settings, "run", None), RunSettings):
                 start_processes(run, context.obj)
+        started = datetime.now(UTC)
         step(**arguments)
         if not is_first_process():
             return
@@ -101,7 +103,8 @@ def step_command(step: Callable[..., None]) -> Callable[..., None]:
             if name not in inputs | outputs and not isinstance(value, Path)
         }
         path = provenance or arguments[folder or ""] / RECORD
-        write_json(path, provenance_record(step.__name__, parameters, inputs, outputs))
+        times = {"started": _seconds(started), "ended": _seconds(datetime.now(UTC))}
+        write_json(path, provenance_record(step.__name__, parameters, inputs, outputs) | times)
 
     options = [_option(parameter) for parameter in signature.parameters.values()]
     text = f"where this run is recorded (JSON){f'; default: {RECORD} in the folder of the outputs' if folder else ''}"
@@ -115,6 +118,10 @@ def step_command(step: Callable[..., None]) -> Callable[..., None]:
     vars(command)["__signature__"] = inspect.Signature([context, *options, record])
     command.__doc__ = inspect.getdoc(step)
     return command
+
+
+def _seconds(time: datetime) -> str:
+    return time.isoformat(timespec="seconds")
 
 
 def _settings_class(annotation: Any) -> type[Settings] | None:

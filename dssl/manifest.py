@@ -7,6 +7,9 @@ from dssl.errors import IntegrityError, first_few
 from dssl.io import read_json, sha256_of
 from dssl.keys import CLOSED_FORM
 
+NAME = "manifest.json"
+LIST_RECORDS = "list_records"
+
 
 def collect(records: list[dict[str, Any]], screen: str, licence: str) -> dict[str, Any]:
     """Join the provenance of all steps into one manifest.
@@ -47,7 +50,15 @@ def collect(records: list[dict[str, Any]], screen: str, licence: str) -> dict[st
             f"{len(stale)} file(s) changed after a later step had read them: {first_few(stale)}\n"
             "Run snakemake again; it repeats the steps that depend on them."
         )
-    sources = {file["path"]: file["sha256"] for file in read if file["path"] not in made}
+    # the lists of records read the records themselves, which are no data and hold the times of the run
+    data = [
+        file
+        for record in records
+        if record["step"] != LIST_RECORDS
+        for files in record["inputs"].values()
+        for file in files
+    ]
+    sources = {file["path"]: file["sha256"] for file in data if file["path"] not in made}
     return {
         "screen": screen,
         "licence": licence,
@@ -61,6 +72,39 @@ def _seed(parameters: dict[str, Any]) -> int | None:
     return None if seed in (None, CLOSED_FORM) else int(seed)
 
 
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a results folder.
+
+    Raises
+    ------
+    IntegrityError
+        If there is none.
+    """
+    path = folder / NAME
+    if not path.exists():
+        raise IntegrityError(f"{path}: there is no manifest; run snakemake to its end first")
+    return dict(read_json(path))
+
+
+def within(manifest: dict[str, Any], path: str) -> str:
+    """Path of an artifact inside its results folder, which may have been moved."""
+    return path.removeprefix(f"results/{manifest['screen']}/")
+
+
+def settings_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    """All settings of the screen: those that its report prints.
+
+    Raises
+    ------
+    IntegrityError
+        If the manifest lists no report.
+    """
+    for artifact in manifest["artifacts"]:
+        if artifact["rule"] == "report":
+            return dict(artifact["parameters"]["screen"])
+    raise IntegrityError("the manifest lists no report, with which the settings are written down; run snakemake again")
+
+
 def verify(folder: Path) -> int:
     """Check every artifact in the manifest of a results folder, which may have been moved; return their number.
 
@@ -69,14 +113,10 @@ def verify(folder: Path) -> int:
     IntegrityError
         If there is no manifest, or a file is missing or differs from it.
     """
-    path = folder / "manifest.json"
-    if not path.exists():
-        raise IntegrityError(f"{path}: there is no manifest; run snakemake to its end first")
-    manifest = read_json(path)
-    prefix = f"results/{manifest['screen']}/"
+    manifest = read_manifest(folder)
     wrong = []
     for artifact in manifest["artifacts"]:
-        file = folder / str(artifact["path"]).removeprefix(prefix)
+        file = folder / within(manifest, artifact["path"])
         if not file.exists():
             wrong.append(f"{file} (missing)")
         elif sha256_of(file) != artifact["sha256"]:

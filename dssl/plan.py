@@ -166,4 +166,5 @@ def job_counts(screen: ScreenSettings) -> dict[str, int]:
     }
     # every job so far has a record, which the manifest reads
     n_lists = len(parts(map(str, range(sum(counts.values()))), screen.list_files.per_list))
-    return counts | {"list_records": n_lists, "manifest": 1}
+    tracked = {"log_mlflow": 1} if screen.log_mlflow.enabled else {}
+    return counts | {"list_records": n_lists, "manifest": 1, "crate": 1} | tracked

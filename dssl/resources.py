@@ -71,6 +71,8 @@ NEEDS = {
     "explorer": Need(400, 20, 8, 1.5),
     "list_records": Need(190, 0, 3, 0.0),
     "manifest": Need(190, 5, 3, 0.1),
+    "crate": Need(200, 5, 3, 0.1),
+    "log_mlflow": Need(400, 5, 20, 0.1),
 }
 
 

@@ -61,7 +61,7 @@ def test_other_arguments_are_left_alone(given: list[str]) -> None:
 
 def test_every_rule_is_a_step_and_every_step_a_command(repository: Path) -> None:
     assert set(all_steps()) == rules(repository)
-    assert set(get_command(app).commands) == rules(repository) | {"check", "new-screen", "verify"}
+    assert set(get_command(app).commands) == rules(repository) | {"check", "compare", "new-screen", "verify"}
 
 
 def test_every_parameter_of_a_step_is_an_option() -> None:

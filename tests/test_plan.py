@@ -104,7 +104,7 @@ def test_jobs_are_the_products_of_the_sweep() -> None:
     assert counts["train_shared"] == 4 * 2 * (5 + 1)  # five seeds and the closed form
     assert counts["train_specific"] == 4 * 2 * 3 * (5 + 1)
     assert counts["train_baseline"] == counts["evaluate_retrieval"] == counts["evaluate_disentanglement"] == 3
-    assert counts["report"] == counts["manifest"] == 1
+    assert counts["report"] == counts["manifest"] == counts["crate"] == 1
     assert "fetch_screen" not in counts
     assert "simulate_screen" not in counts
 
@@ -152,5 +152,5 @@ def test_lists_are_jobs() -> None:
     many = screen(plates=plates(tables=[f"{number}.csv" for number in range(250)]))
     counts = plan.job_counts(many)
     assert counts["list_plates"] == 3
-    others = sum(count for step, count in counts.items() if step not in ("list_records", "manifest"))
+    others = sum(count for step, count in counts.items() if step not in ("list_records", "manifest", "crate"))
     assert counts["list_records"] == -(-others // 100)

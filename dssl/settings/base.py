@@ -69,3 +69,14 @@ def explain(error: ValidationError, where: str) -> str:
             message = problem["msg"].removeprefix("Value error, ")
             lines.append(f"  {key}: {message} (found {problem['input']!r:.80})")
     return "\n".join(lines)
+
+
+def flatten(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values of nested sections by dotted key: {"a": {"b": 1}} -> {"a.b": 1}; lists and empty sections are values."""
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, dict) and value:
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat

@@ -34,6 +34,16 @@ def keys_text() -> str:
     return "\n\n".join(sections)
 
 
+def descriptions() -> dict[str, str]:
+    """What every dotted key of a screen's YAML means."""
+    sections = {name: _model_of(field.annotation) for name, field in ScreenSettings.model_fields.items()}
+    found = {name: field.description or "" for name, field in ScreenSettings.model_fields.items()}
+    for name, model in sections.items():
+        if model is not None:
+            found |= {key: field.description or "" for key, field, _ in _rows(model, None, f"{name}.")}
+    return found
+
+
 def _model_of(annotation: Any) -> type[Settings] | None:
     candidates = [annotation, *get_args(annotation)]
     return next((each for each in candidates if isinstance(each, type) and issubclass(each, Settings)), None)

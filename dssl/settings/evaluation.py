@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dssl.settings.base import Settings
 
@@ -85,3 +85,33 @@ class ManifestSettings(Settings):
     """The list of all artifacts."""
 
     licence: str = Field("not stated", description="licence of the results, written into the manifest")
+
+
+class CrateSettings(Settings):
+    """Who made the results, for their RO-Crate; its licence is that of the manifest."""
+
+    author: str | None = Field(None, description="name of the person who ran the workflow")
+    orcid: str | None = Field(
+        None,
+        pattern=r"^\d{4}-\d{4}-\d{4}-\d{3}[\dX]$",
+        description="ORCID of the author, for example 0000-0002-1825-0097",
+    )
+    organisation: str | None = Field(None, description="organisation of the author, or that ran the workflow")
+
+    @model_validator(mode="after")
+    def _orcid_is_somebodys(self) -> "CrateSettings":
+        if self.orcid and not self.author:
+            raise ValueError("crate.orcid is there without crate.author; name whose it is")
+        return self
+
+
+class LogMlflowSettings(Settings):
+    """Log settings, metrics and artifacts of the finished screen to MLflow (pip install 'dssl[mlflow]')."""
+
+    enabled: bool = Field(False, description="log to MLflow when the screen is finished")
+    experiment: str | None = Field(None, description="MLflow experiment; the screen's name when left out")
+    tracking_uri: str = Field(
+        "sqlite:///mlflow.db",
+        description="where to, unless the environment variable MLFLOW_TRACKING_URI says otherwise: a local SQLite file, "
+        "or the address of a server",
+    )

@@ -10,10 +10,12 @@ from dssl.settings.base import Settings, explain, read_yaml
 from dssl.settings.baselines import TrainBaselineSettings, TrainLearnedBaselineSettings
 from dssl.settings.counterfactuals import EvaluateCounterfactualsSettings, TrainDecoderSettings
 from dssl.settings.evaluation import (
+    CrateSettings,
     DescribeCompoundsSettings,
     EvaluateDisentanglementSettings,
     EvaluateRetrievalSettings,
     HandoverSettings,
+    LogMlflowSettings,
     ManifestSettings,
     ReportSettings,
 )
@@ -83,6 +85,8 @@ class ScreenSettings(Settings):
     handover: HandoverSettings = HandoverSettings()
     explorer: ExplorerSettings = ExplorerSettings()
     manifest: ManifestSettings = ManifestSettings()
+    crate: CrateSettings = CrateSettings()
+    log_mlflow: LogMlflowSettings = LogMlflowSettings()
 
     @model_validator(mode="after")
     def _has_a_source(self) -> "ScreenSettings":

@@ -19,6 +19,7 @@ from dssl.steps import (
     report,
     second_assay,
     study,
+    tracking,
     trained_model,
     training,
 )
@@ -40,6 +41,7 @@ MODULES = (
     report,
     explorer,
     handover,
+    tracking,
     trained_model,
     new_data,
     study,

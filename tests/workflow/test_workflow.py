@@ -60,6 +60,7 @@ MADE_FROM = {
     "bundle_model": {"calibrate_scores", "assemble_profiles"},
     "list_records": {"handover", "bundle_model"},
     "manifest": {"list_records"},
+    "crate": {"manifest"},
 }
 
 # one change per section of the YAML, and the steps that read the section
@@ -102,6 +103,8 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "explorer": ({"n_neighbors": 3}, {"explorer", "report"}),
     # the report prints every setting, so that it is made again after any change
     "manifest": ({"licence": "CC0"}, {"manifest", "report"}),
+    "crate": ({"author": "Ada"}, {"crate", "report"}),
+    "log_mlflow": ({"enabled": True}, {"log_mlflow", "report"}),
 }
 
 
@@ -187,7 +190,24 @@ def test_every_file_of_the_results_is_in_the_manifest(tiny: Path) -> None:
     listed = {artifact["path"] for artifact in read_json(results / "manifest.json")["artifacts"]}
     present = {path.relative_to(tiny).as_posix() for path in results.rglob("*") if path.is_file()}
     records = {path for path in present if path.endswith("provenance.json")} | {"results/tiny/manifest.json"}
-    assert present - records == listed
+    # made from the manifest, which therefore cannot list it
+    crate = {
+        path for path in present if path.startswith(("results/tiny/crate/", "results/tiny/ro-crate-metadata.json"))
+    }
+    assert present - records - crate == listed
+
+
+def test_the_crate_describes_every_file_of_the_manifest_as_it_is(tiny: Path) -> None:
+    results = tiny / "results" / "tiny"
+    crate = read_json(results / "ro-crate-metadata.json")
+    files = {each["@id"]: each for each in crate["@graph"] if "File" in each["@type"]}
+    manifest = read_json(results / "manifest.json")
+    listed = {each["path"].removeprefix("results/tiny/"): each["sha256"] for each in manifest["artifacts"]}
+    assert {name: files[name]["sha256"] for name in listed} == listed
+    assert all(files[name]["contentSize"] == str((results / name).stat().st_size) for name in files)
+    assert (results / "crate/workflow/Snakefile").read_bytes() == (tiny / "workflow/Snakefile").read_bytes()
+    assert "startTime" in next(each for each in crate["@graph"] if each["@type"] == "CreateAction")
+    assert manifest["sources"] == []
 
 
 def test_every_artifact_names_its_maker_and_its_sources(tiny: Path) -> None:
