@@ -1,12 +1,10 @@
 """Made-up screens for the tests of the explorer."""
 
-import sys
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
+from numpy.typing import NDArray
 
 from dssl import keys
 from dssl.report.explorer.content import Code, Nearest, Retrieval, explorer_content
@@ -87,7 +85,7 @@ def compound_table(n: int, rng: np.random.Generator, n_mechanisms: int = 12) -> 
     )
 
 
-def three_groups(n: int, rng: np.random.Generator) -> np.ndarray:
+def three_groups(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return rng.normal(size=(n, 2)) + np.array([[0, 0], [8, 0], [0, 8]])[np.arange(n) % 3]
 
 
@@ -96,9 +94,3 @@ def nearest(n: int, k: int, rng: np.random.Generator) -> Nearest:
     k = min(k, n - 1)
     steps = np.sort(rng.integers(1, max(2, n), (n, k)), axis=1)
     return Nearest((np.arange(n)[:, None] + steps) % n, -np.sort(-rng.uniform(0, 1, (n, k)), axis=1))
-
-
-@pytest.fixture(scope="session")
-def screens() -> ModuleType:
-    """The functions of this file, since tests cannot import one another's files."""
-    return sys.modules[__name__]

@@ -63,7 +63,7 @@ function legendEntries() {
   column.data.forEach((code) => { counts[code] += 1; });
   const entries = chosen.map((code, k) => ({ color: PALETTE[k], text: column.values[code - 1], count: counts[code], code }));
   const rest = column.data.length - counts[0] - entries.reduce((sum, each) => sum + each.count, 0);
-  if (rest) entries.push({ color: OTHER, text: `${column.values.length - chosen.length} others`, count: rest, code: -1 });
+  if (rest) entries.push({ color: OTHER, text: `${column.values.length - chosen.length} ${column.values.length - chosen.length === 1 ? 'other' : 'others'}`, count: rest, code: -1 });
   if (counts[0]) entries.push({ color: MISSING, text: 'not known', count: counts[0], code: 0 });
   return entries;
 }

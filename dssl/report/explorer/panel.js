@@ -55,8 +55,8 @@ function headOf(i) {
 
 function seenBadge(seen) {
   if (!seen) return null;
-  return seen === 'yes' ? el('span', { class: 'badge', title: 'The model of the maps was trained on this compound' }, 'seen in training')
-    : el('span', { class: 'badge unseen', title: 'The model of the maps was not trained on this compound' }, 'not seen in training');
+  return seen === 'yes' ? el('span', { class: 'badge', title: 'The model of the maps was trained on this compound' }, 'seen by the maps’ model')
+    : el('span', { class: 'badge unseen', title: 'The model of the maps was not trained on this compound' }, 'not seen by the maps’ model');
 }
 
 function compoundOf(i) {

@@ -1,0 +1,110 @@
+import numpy as np
+import pandas as pd
+import pytest
+from rdkit import Chem
+
+from dssl import keys
+from dssl.report.explorer.columns import column
+from dssl.report.explorer.depictions import DOUBLE, DOUBLE_LEFT, DOUBLE_RIGHT, HASH, WEDGE, depict
+from dssl.report.explorer.profiles import grouped_profiles
+from dssl.report.explorer.substructures import classes, ring_name, ring_systems
+from tests.explored import SMILES, explored
+
+
+def test_a_column_of_text_becomes_codes_by_frequency_and_missing_is_zero() -> None:
+    found = column(pd.Series(["b", "a", None, "b", "=cmd()"], name="mechanism"))
+    assert found["values"] == ["b", "=cmd()", "a"]
+    assert list(found["data"]) == [1, 3, 0, 1, 2]
+    said = column(pd.Series([True, None, False], dtype="boolean", name=keys.ACTIVE))
+    assert [["", *said["values"]][code] for code in said["data"]] == ["yes", "", "no"]
+
+
+def test_a_column_of_numbers_keeps_missing_ones_and_says_the_unit() -> None:
+    found = column(pd.Series([1.5, np.nan], name=keys.CELL_COUNT))
+    assert found["kind"] == "number"
+    assert "cells" in found["unit"]
+    np.testing.assert_array_equal(found["data"], np.array([1.5, np.nan], dtype=np.float32))
+
+
+def test_structures_have_the_atoms_and_bonds_of_their_molecules_and_equal_bond_lengths() -> None:
+    found = depict([*SMILES, None, "no structure"])
+    assert np.diff(found["atoms"])[-2:].tolist() == [0, 0]
+    for i, smiles in enumerate(SMILES):
+        molecule = Chem.MolFromSmiles(smiles)
+        first, last = found["atoms"][i], found["atoms"][i + 1]
+        bonds = slice(found["bonds"][i], found["bonds"][i + 1])
+        assert last - first == molecule.GetNumAtoms()
+        assert bonds.stop - bonds.start == molecule.GetNumBonds()
+        points = np.column_stack([found[axis][first:last] for axis in "xy"]).astype(float)
+        ends = points[found["begin"][bonds]], points[found["end"][bonds]]
+        assert np.linalg.norm(ends[0] - ends[1], axis=1) == pytest.approx(1.5 / found["unit"], rel=0.12)
+
+
+def test_hetero_atoms_are_labelled_with_hydrogens_and_charges_and_stereo_bonds_are_wedged() -> None:
+    found = depict(["C[C@H](N)C(=O)[O-]", "c1ccccc1", "C"])
+    labels = [[found["labels"][code] for code in found["label"][a:b]] for a, b in zip(found["atoms"], found["atoms"][1:], strict=False)]
+    assert sorted(filter(None, labels[0])) == ["NH2", "O", "O−"]
+    assert labels[1] == [""] * 6
+    assert labels[2] == ["CH4"]
+    kinds = [list(found["kind"][a:b]) for a, b in zip(found["bonds"], found["bonds"][1:], strict=False)]
+    assert {WEDGE, HASH} & set(kinds[0])
+    assert kinds[0].count(DOUBLE) == 1
+    assert sum(kind in (DOUBLE_LEFT, DOUBLE_RIGHT) for kind in kinds[1]) == 3
+
+
+def test_the_second_line_of_a_ring_bond_lies_inside_the_ring() -> None:
+    found = depict(["c1ccccc1"])
+    points = np.column_stack([found["x"], found["y"]]).astype(float)
+    for begin, end, kind in zip(found["begin"], found["end"], found["kind"], strict=True):
+        along, inward = points[end] - points[begin], points.mean(axis=0) - points[begin]
+        left = along[0] * inward[1] - along[1] * inward[0] > 0
+        assert kind == 1 or kind == (DOUBLE_LEFT if left else DOUBLE_RIGHT)
+
+
+def test_classes_say_which_compounds_have_them() -> None:
+    smiles = ["CC(=O)O", "c1ccncc1", None, "Cn1ccc2ccccc21", "CCO"] + ["C"] * 6
+    found = classes(smiles)
+    bits = np.unpackbits(found["bits"].reshape(len(found["names"]), -1), axis=1, bitorder="little")[:, : len(smiles)]
+    rows = {name: set(np.flatnonzero(row)) for name, row in zip(found["names"], bits, strict=True)}
+    assert rows["Carboxylic acids (fr_COO2)"] == {0} if "Carboxylic acids (fr_COO2)" in rows else any("COO" in name and row == {0} for name, row in rows.items())
+    assert next(row for name, row in rows.items() if "pyridine (" in name) == {1}
+    assert next(row for name, row in rows.items() if "indole (" in name) == {3}
+    assert found["counts"] == [len(row) for row in rows.values()]
+
+
+def test_fused_rings_are_one_system_and_linked_rings_are_two() -> None:
+    assert len(ring_systems(Chem.MolFromSmiles("c1ccc2ccccc2c1"))) == 1
+    assert {ring_name(ring).split(" ")[0] for ring in ring_systems(Chem.MolFromSmiles("c1ccc(-c2ccncc2)cc1"))} == {"benzene", "pyridine"}
+    assert ring_systems(Chem.MolFromSmiles("CCO")) == frozenset()
+
+
+def profile_values(var: pd.DataFrame, values: np.ndarray, compound: list[int], n: int) -> tuple[dict, np.ndarray]:
+    found = grouped_profiles(values, var, np.array(compound), n)
+    steps = found["values"].reshape(n, -1).astype(float)
+    return found, np.where(steps == -32768, np.nan, steps * found["step"])
+
+
+def test_profiles_are_means_over_wells_and_features_of_compartment_and_channel() -> None:
+    var = pd.DataFrame({keys.COMPARTMENT: ["Cells", "Cells", "Nuclei", "Nuclei"], keys.CHANNEL: ["DNA", "DNA", "ER", None]})
+    values = np.array([[1.0, 3.0, 5.0, np.nan], [2.0, 4.0, np.nan, np.nan], [9.0, 9.0, 9.0, 9.0]])
+    found, means = profile_values(var, values, [1, 1, -1], 2)
+    assert (found["rows"], found["columns"]) == (["Cells", "Nuclei"], ["DNA", "ER", "no channel"])
+    assert found["sizes"] == [2, 0, 0, 0, 1, 1]
+    assert np.isnan(means[0]).all()
+    np.testing.assert_allclose(means[1], [2.5, np.nan, np.nan, np.nan, 5.0, np.nan], atol=1e-3)
+
+
+def test_profiles_without_annotation_show_the_features_that_vary_most() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(30, 60)) * np.linspace(0.1, 3, 60)
+    var = pd.DataFrame(index=[f"gene{k}" for k in range(60)])
+    found, means = profile_values(var, values, list(range(30)), 30)
+    assert found["rows"] == [f"gene{k}" for k in np.sort(np.argsort(-values.std(axis=0, ddof=1))[:40])]
+    np.testing.assert_allclose(means[:, 0], values[:, int(found["rows"][0][4:])], atol=2e-4)
+
+
+def test_a_screen_of_one_compound_has_no_neighbours_and_everything_else() -> None:
+    content = explored(1)
+    assert content["n"] == len(content["ids"]) == 1
+    assert [code["k"] for code in content["codes"]] == [0] * 4
+    assert list(content["wells"]["start"]) == [0, 4]
