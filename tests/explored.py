@@ -1,5 +1,6 @@
 """Made-up screens for the tests of the explorer."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,12 @@ SMILES = (
 CELLS = [(compartment, channel) for compartment in ("Cells", "Nuclei") for channel in ("DNA", "ER", "Mito")]
 
 
-def explored(n: int, seed: int = 0, k: int = 8, n_mechanisms: int = 12, other: str = "molecule") -> dict[str, Any]:
-    """Content of the page of n compounds with what a screen has: three groups on every map, half held out in each fold."""
+def explored(
+    n: int, seed: int = 0, k: int = 8, n_mechanisms: int = 12, other: str = "molecule", smiles: Sequence[str] = SMILES
+) -> dict[str, Any]:
+    """Content of the page of n compounds: three groups on every map, half of the compounds held out in each fold."""
     rng = np.random.default_rng(seed)
-    table = compound_table(n, rng, n_mechanisms)
+    table = compound_table(n, rng, n_mechanisms, smiles)
     wells = pd.DataFrame(
         {
             keys.COMPOUND_ID: np.repeat(table[keys.COMPOUND_ID], 4).to_numpy(),
@@ -58,7 +61,7 @@ def explored(n: int, seed: int = 0, k: int = 8, n_mechanisms: int = 12, other: s
     return explorer_content(about, table, [], codes, retrievals, wells, rng.normal(size=(4 * n, len(var))), var)
 
 
-def compound_table(n: int, rng: np.random.Generator, n_mechanisms: int = 12) -> pd.DataFrame:
+def compound_table(n: int, rng: np.random.Generator, n_mechanisms: int, smiles: Sequence[str]) -> pd.DataFrame:
     ranks = rng.integers(1, max(2, n // 2 + 1), (2, n)).astype(float)
     names = [f"compound {number}" for number in range(n)]
     mechanisms = np.array([f"mechanism {number % n_mechanisms}" for number in range(n)], dtype=object)
@@ -66,7 +69,7 @@ def compound_table(n: int, rng: np.random.Generator, n_mechanisms: int = 12) -> 
         {
             keys.COMPOUND_ID: [f"C{number:05d}" for number in range(n)],
             keys.NAME: names,
-            keys.SMILES: [SMILES[number % len(SMILES)] for number in range(n)],
+            keys.SMILES: [smiles[number % len(smiles)] for number in range(n)],
             "mechanism": mechanisms,
             keys.N_WELLS: 4,
             keys.DOSES_UM: "1;10",

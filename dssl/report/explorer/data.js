@@ -2,7 +2,9 @@
 
 // What dssl.report.explorer.container packed, with typed arrays in place of the references to them.
 async function readContent(element) {
-  const packed = Uint8Array.from(atob(element.textContent.trim()), (letter) => letter.charCodeAt(0));
+  const letters = atob(element.textContent.trim());
+  const packed = new Uint8Array(letters.length);
+  for (let place = 0; place < letters.length; place += 1) packed[place] = letters.charCodeAt(place);
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
   const block = await new Response(stream).arrayBuffer();
   const length = new DataView(block).getUint32(0, true);

@@ -27,7 +27,8 @@ def depict(smiles: Sequence[str | None]) -> dict[str, Any]:
         structure's begin (n + 1). label, x, y: of every atom, coordinates in UNIT. begin, end, kind: of every bond;
         begin and end count from the structure's first atom.
     """
-    found = [_drawing(each) for each in smiles]
+    drawn = {each: _drawing(each) for each in dict.fromkeys(smiles)}
+    found = [drawn[each] for each in smiles]
     labels = sorted({label for atoms, _ in found for label, _, _ in atoms})
     places = {label: place for place, label in enumerate(labels)}
     atoms = [(places[label], x, y) for of_one, _ in found for label, x, y in of_one]
@@ -61,7 +62,7 @@ def _drawing(smiles: str | None) -> tuple[list[tuple[str, int, int]], list[tuple
     rdDepictor.StraightenDepiction(drawn)
     points = drawn.GetConformer().GetPositions()[:, :2]
     scaled = np.round((points - points.mean(axis=0)) / UNIT).astype(int)
-    atoms = [(_label(atom), *map(int, scaled[atom.GetIdx()])) for atom in drawn.GetAtoms()]
+    atoms = [(_label(atom), int(x), int(y)) for atom, (x, y) in zip(drawn.GetAtoms(), scaled, strict=True)]
     centers = [points[list(ring)].mean(axis=0) for ring in drawn.GetRingInfo().AtomRings()]
     bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), _kind(bond, points, centers)) for bond in drawn.GetBonds()]
     return atoms, bonds

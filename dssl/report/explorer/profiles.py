@@ -83,7 +83,7 @@ def _mean(columns: NDArray[Any]) -> NDArray[np.float64]:
     finite = np.isfinite(columns)
     counts = finite.sum(axis=1)
     sums = np.where(finite, columns, 0.0).sum(axis=1, dtype=np.float64)
-    return np.divide(sums, counts, out=np.full(len(columns), np.nan), where=counts > 0)
+    return np.asarray(np.divide(sums, counts, out=np.full(len(columns), np.nan), where=counts > 0), dtype=np.float64)
 
 
 def _quantised(values: NDArray[np.float64]) -> dict[str, Any]:

@@ -37,16 +37,18 @@ def classes(smiles: Sequence[str | None]) -> dict[str, Any]:
         names: the classes, with the number of compounds in `counts`; bits: uint8, a row of ceil(n / 8) bytes for each
         class, compound i in bit i % 8 (lowest first) of byte i // 8.
     """
+    different = {each: place for place, each in enumerate(dict.fromkeys(smiles))}
+    places = np.array([different[each] for each in smiles], dtype=np.int64)
     with rdBase.BlockLogs():
-        molecules = [Chem.MolFromSmiles(each) if each else None for each in smiles]
+        molecules = [Chem.MolFromSmiles(each) if each else None for each in different]
     rows = {
-        name: np.array([molecule is not None and count(molecule) > 0 for molecule in molecules], dtype=bool)
+        name: np.array([molecule is not None and count(molecule) > 0 for molecule in molecules], dtype=bool)[places]
         for name, count in functional_groups().items()
     }
     rings = [frozenset() if molecule is None else ring_systems(molecule) for molecule in molecules]
-    common = Counter(ring for of_one in rings for ring in of_one)
+    common = Counter(ring for place in places for ring in rings[place])
     for ring in sorted(common, key=lambda each: (-common[each], each))[:MAX_RING_SYSTEMS]:
-        rows[f"ring system {ring_name(ring)}"] = np.array([ring in of_one for of_one in rings], dtype=bool)
+        rows[f"ring system {ring_name(ring)}"] = np.array([ring in of_one for of_one in rings], dtype=bool)[places]
     present = {name: row for name, row in rows.items() if row.any()}
     bits = [np.packbits(row, bitorder="little") for row in present.values()]
     return {

@@ -42,7 +42,10 @@ def test_structures_have_the_atoms_and_bonds_of_their_molecules_and_equal_bond_l
 
 def test_hetero_atoms_are_labelled_with_hydrogens_and_charges_and_stereo_bonds_are_wedged() -> None:
     found = depict(["C[C@H](N)C(=O)[O-]", "c1ccccc1", "C"])
-    labels = [[found["labels"][code] for code in found["label"][a:b]] for a, b in zip(found["atoms"], found["atoms"][1:], strict=False)]
+    labels = [
+        [found["labels"][code] for code in found["label"][a:b]]
+        for a, b in zip(found["atoms"], found["atoms"][1:], strict=False)
+    ]
     assert sorted(filter(None, labels[0])) == ["NH2", "O", "O−"]
     assert labels[1] == [""] * 6
     assert labels[2] == ["CH4"]
@@ -66,7 +69,7 @@ def test_classes_say_which_compounds_have_them() -> None:
     found = classes(smiles)
     bits = np.unpackbits(found["bits"].reshape(len(found["names"]), -1), axis=1, bitorder="little")[:, : len(smiles)]
     rows = {name: set(np.flatnonzero(row)) for name, row in zip(found["names"], bits, strict=True)}
-    assert rows["Carboxylic acids (fr_COO2)"] == {0} if "Carboxylic acids (fr_COO2)" in rows else any("COO" in name and row == {0} for name, row in rows.items())
+    assert next(row for name, row in rows.items() if name.endswith("(fr_COO)")) == {0}
     assert next(row for name, row in rows.items() if "pyridine (" in name) == {1}
     assert next(row for name, row in rows.items() if "indole (" in name) == {3}
     assert found["counts"] == [len(row) for row in rows.values()]
@@ -74,7 +77,10 @@ def test_classes_say_which_compounds_have_them() -> None:
 
 def test_fused_rings_are_one_system_and_linked_rings_are_two() -> None:
     assert len(ring_systems(Chem.MolFromSmiles("c1ccc2ccccc2c1"))) == 1
-    assert {ring_name(ring).split(" ")[0] for ring in ring_systems(Chem.MolFromSmiles("c1ccc(-c2ccncc2)cc1"))} == {"benzene", "pyridine"}
+    assert {ring_name(ring).split(" ")[0] for ring in ring_systems(Chem.MolFromSmiles("c1ccc(-c2ccncc2)cc1"))} == {
+        "benzene",
+        "pyridine",
+    }
     assert ring_systems(Chem.MolFromSmiles("CCO")) == frozenset()
 
 
@@ -85,7 +91,9 @@ def profile_values(var: pd.DataFrame, values: np.ndarray, compound: list[int], n
 
 
 def test_profiles_are_means_over_wells_and_features_of_compartment_and_channel() -> None:
-    var = pd.DataFrame({keys.COMPARTMENT: ["Cells", "Cells", "Nuclei", "Nuclei"], keys.CHANNEL: ["DNA", "DNA", "ER", None]})
+    var = pd.DataFrame(
+        {keys.COMPARTMENT: ["Cells", "Cells", "Nuclei", "Nuclei"], keys.CHANNEL: ["DNA", "DNA", "ER", None]}
+    )
     values = np.array([[1.0, 3.0, 5.0, np.nan], [2.0, 4.0, np.nan, np.nan], [9.0, 9.0, 9.0, 9.0]])
     found, means = profile_values(var, values, [1, 1, -1], 2)
     assert (found["rows"], found["columns"]) == (["Cells", "Nuclei"], ["DNA", "ER", "no channel"])
