@@ -91,11 +91,14 @@ def describe_run(
     parameters, values = _add_settings(crate, settings_of(manifest))
     main["input"] = parameters
     action = {"name": f"Run of the dssl workflow on screen {screen}", **times, "instrument": main, "result": results}
+    action["description"] = f"snakemake with the settings of screen {screen}, which are its objects beside the inputs"
     run = _add(crate, "#run", "CreateAction", action | {"object": [*_add_sources(crate, manifest), *values]})
     if (agent := _agent(crate, settings)) is not None:
         run["agent"] = agent
         root["author"] = agent
-    root["mentions"] = [run]
+    if settings.organisation:
+        root["publisher"] = crate.get("#organisation")
+    root["mentions"] = run
     return dict(crate.metadata.generate())
 
 
@@ -151,12 +154,19 @@ def _add_workflow(crate: "ROCrate", folder: Path, files: list[Path], manifest: d
         for path in rules
     ]
     used = {pair for artifact in manifest["artifacts"] for pair in artifact["versions"].items()}
-    main["softwareRequirements"] = [
-        _add(crate, f"#software/{name}-{version}", "SoftwareApplication", {"name": name, "softwareVersion": version})
-        for name, version in sorted(used)
-    ]
+    main["softwareRequirements"] = [_add_software(crate, name, version) for name, version in sorted(used)]
+    main["version"] = ", ".join(sorted(version for name, version in used if name == "dssl"))
     main["license"] = _licence(crate, "MIT")
     return main
+
+
+def _add_software(crate: "ROCrate", name: str, version: str) -> Any:
+    """A package by its page in Python's index, where a local build (2.6+cpu) has none; dssl itself is not there."""
+    described = {"name": name, "softwareVersion": version}
+    if name == "dssl":
+        return _add(crate, f"#software/{name}-{version}", "SoftwareApplication", described)
+    address = f"https://pypi.org/project/{name}/{version.partition('+')[0]}/"
+    return _add(crate, address, "SoftwareApplication", described | {"url": address})
 
 
 def _add_settings(crate: "ROCrate", settings: dict[str, Any]) -> tuple[list[Any], list[Any]]:

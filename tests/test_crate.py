@@ -83,7 +83,8 @@ def test_what_the_profile_requires_is_there(run: dict[str, Any]) -> None:
     main = found[root["mainEntity"]["@id"]]
     assert main["@type"] == ["File", "SoftwareSourceCode", "ComputationalWorkflow"]
     assert found[main["programmingLanguage"]["@id"]]["name"] == "Snakemake"
-    assert references(root["mentions"]) == ["#run"]
+    assert root["mentions"] == {"@id": "#run"}
+    assert found[root["publisher"]["@id"]]["name"] == "Institute"
     assert (action["@type"], action["instrument"]) == ("CreateAction", root["mainEntity"])
     assert (action["startTime"], action["endTime"]) == (TIMES["started"], LATER["ended"])
     assert set(references(action["result"])) == {
