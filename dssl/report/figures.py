@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
+import pandas as pd
 from matplotlib.figure import Figure
 
 # Okabe and Ito's palette: told apart with every common kind of colour blindness
@@ -56,6 +57,11 @@ def svg_bytes(figure: Figure) -> bytes:
     with matplotlib.rc_context(STYLE):
         figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
     return buffer.getvalue()
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """The numbers behind a figure as CSV, six significant digits; the same frame gives the same text."""
+    return str(frame.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
 
 
 def data_uri(content: bytes, media_type: str) -> str:

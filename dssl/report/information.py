@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from dssl.report.content import MISSING, Cell, Figure, Table, number, records
-from dssl.report.figures import INK, PALETTE, style, svg_uri
+from dssl.report.figures import INK, PALETTE, csv_text, style, svg_uri
 
 LOWER, UPPER = "lower bound on I(Z;X2)", "upper bound on I(Z;X1|X2)"
 
@@ -46,6 +46,8 @@ def information_figure(curve: pd.DataFrame) -> Figure:
         f"number of compounds. {knee}",
         "Information-bottleneck curve: bounds on shared against superfluous information by beta",
         uri,
+        "information",
+        csv_text(curve),
     )
 
 

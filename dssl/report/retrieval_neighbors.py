@@ -5,14 +5,15 @@ from typing import Any
 import pandas as pd
 
 from dssl.report.content import Cell, Figure, Part, Table, interval, number, p_text, records
-from dssl.report.figures import OTHER_METHODS, PALETTE, interval_dots, style, svg_uri
+from dssl.report.figures import OTHER_METHODS, PALETTE, csv_text, interval_dots, style, svg_uri
 from dssl.report.retrieval_tables import SIGNIFICANT
 
 LEARNED = {"dssl": PALETTE[0], "dssl_specific": PALETTE[1]}
+ACROSS = "phenotype_to_molecule"
 SPACES = {
     "phenotype": "phenotypes near a phenotype",
     "molecule": "molecules near a molecule",
-    "phenotype_to_molecule": "molecules near a phenotype",
+    ACROSS: "molecules near a phenotype",
 }
 NO_NEIGHBORS = (
     "What neighbours share could not be asked: no kept column of the molecules (molecules.keep) has a value that two "
@@ -76,6 +77,8 @@ def neighbor_figure(enrichment: pd.DataFrame) -> Figure:
         "phenotypes of compounds with one mechanism; where structures alone do as well, it has learned chemistry.",
         "Fold enrichment of shared annotations among neighbours by method",
         uri,
+        "neighbour-enrichment",
+        csv_text(enrichment),
     )
 
 

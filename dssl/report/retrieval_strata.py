@@ -7,10 +7,9 @@ import pandas as pd
 from dssl.evaluation.ranks import MEAN_NORMALIZED_RANK, MRR
 from dssl.evaluation.strata import ACTIVITY, CORRELATION, DOSE, LENGTH, SIMILARITY
 from dssl.report.content import Cell, Figure, Part, Table, interval, number, records
-from dssl.report.figures import PALETTE, style, svg_uri
-from dssl.report.retrieval_tables import COMPOUND, WHOLE, direction_name, in_order
+from dssl.report.figures import PALETTE, csv_text, style, svg_uri
+from dssl.report.retrieval_tables import COMPOUND, LEARNED, WHOLE, direction_name, in_order, is_control
 
-LEARNED = "dssl"
 BY_NAMES = {
     SIMILARITY: "similarity to the nearest training compound (Tanimoto)",
     ACTIVITY: "activity call",
@@ -45,8 +44,7 @@ def compared_methods(shown: pd.DataFrame) -> list[str]:
     """The model, the control with the highest mean MRR over strata of compounds, and the nearest neighbour."""
     scores = shown[(shown["metric"] == MRR) & (shown["level"] == COMPOUND)]
     weighted = scores["value"] * scores["n_compounds"]
-    # parts of the model are no controls
-    means = weighted[~scores["method"].str.startswith(LEARNED)].groupby(scores["method"]).sum()
+    means = weighted[is_control(scores["method"])].groupby(scores["method"]).sum()
     names = [LEARNED, *([str(means.idxmax())] if len(means) else []), ALWAYS_SHOWN]
     return [name for name in dict.fromkeys(names) if name in set(shown["method"])]
 
@@ -79,6 +77,8 @@ def strata_figure(shown: pd.DataFrame) -> Figure:
         "interval is wide, or left out (fewer than five), and the difference to its neighbours may be chance.",
         "Mean reciprocal rank by stratum of the compounds",
         uri,
+        "retrieval-strata",
+        csv_text(scores),
     )
 
 
@@ -99,7 +99,7 @@ def _strata_axis(axis: Any, block: pd.DataFrame, methods: list[str]) -> None:
     axis.set_xticks(range(len(strata)), [f"{name}\nn = {sizes[name]}" for name in strata], parse_math=False)
     axis.set_xlim(-0.6, len(strata) - 0.4)
     axis.set_ylim(bottom=0)
-    axis.set_ylabel("MRR")
+    axis.set_ylabel("mean reciprocal rank")
 
 
 def strata_table(shown: pd.DataFrame) -> Table:
