@@ -57,7 +57,7 @@ def settings_section(settings: Mapping[str, Any], versions: Mapping[str, str]) -
         ["The manifest beside this page lists every file with its checksum, and what it was made from."],
         [
             Table("Settings of every step, defaults written out.", ["key", "value"], rows, n_labels=2, folded=True),
-            Table("Versions.", ["package", "version"], listed, n_labels=2),
+            Table("Versions.", ["package", "version"], listed, n_labels=2, folded=True),
         ],
     )
 

@@ -31,14 +31,14 @@ RANKS = (
 
 def is_yes(column: "pd.Series[bool]") -> "pd.Series[bool]":
     """Yes, where no and unknown are not."""
-    return column.fillna(False).astype(bool)
+    return column.astype("boolean").fillna(False).astype(bool)
 
 
 def first_sentences(compounds: pd.DataFrame, settings: DescribeCompoundsSettings) -> list[str]:
     """How many compounds are active, confident and novel, which stand first, and how many guessing would give."""
     held_out = compounds[compounds[list(keys.PERCENTILES)].notna().all(axis=1)]
     if held_out.empty:
-        return ["No compound was held out, so that none can be called confidently matched."]
+        return ["No held-out compound was ranked among others, so that none can be called confidently matched."]
     active, confident, novel = (is_yes(held_out[name]) for name in (keys.ACTIVE, keys.CONFIDENT, keys.NOVEL))
     by_chance = (1 - settings.confident_above) ** 2
     told = [

@@ -61,7 +61,7 @@ def _point(axis: Any, row: dict[str, Any]) -> None:
     if row["knee"]:
         axis.plot(x, y, "o", mfc="none", mec=INK, mew=1.4, ms=16, label="knee", zorder=2)
     axis.plot(x, y, "o", color=PALETTE[0], ms=6, zorder=3)
-    axis.annotate(f"beta {row['beta']:g}", (x, y), xytext=(8, 9), textcoords="offset points", fontsize=9)
+    axis.annotate(f"beta {row['beta']:g}", (x, y), xytext=(8, -5), textcoords="offset points", va="top", fontsize=9)
 
 
 def information_table(curve: pd.DataFrame) -> Table:

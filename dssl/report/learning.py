@@ -124,6 +124,7 @@ def curves(runs: list[Run]) -> Figure:
         handles += [
             Line2D([], [], color="#555", lw=1, ls=LINES[k % len(LINES)], label=f"seed {seed}")
             for k, seed in enumerate(seeds)
+            if len(seeds) > 1
         ]
         canvas.legend(handles=handles, loc="outside right upper")
         return Figure(

@@ -42,7 +42,14 @@ def maps_section(compounds: "AnnData", molecules: "AnnData", fold: str, color_by
                 Note(f"All compounds have the same {column} ({described[column].iloc[0]}); no map is coloured by it.")
             )
         else:
-            parts.append(umap_figure(compounds, molecules, described[column], f"map-{len(parts) + 1}"))
+            parts.append(
+                umap_figure(
+                    compounds,
+                    molecules,
+                    described[column],
+                    f"map-{sum(isinstance(part, Figure) for part in parts) + 1}",
+                )
+            )
     text = (
         f"UMAP of the codes of the model of fold {fold}; every point is a compound (mean of its wells) or its "
         "molecule. Near points have similar codes; distances between far groups, their sizes and the axes "

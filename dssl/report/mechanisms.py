@@ -8,9 +8,21 @@ import pandas as pd
 from dssl import keys
 from dssl.evaluation.enrichment import EXPECTED, SHARING
 from dssl.evaluation.mechanisms import FEWEST, mean_by_value
-from dssl.report.content import Cell, Figure, Heading, Part, Section, Table, count, percent, percent_interval, records
+from dssl.report.content import (
+    Cell,
+    Figure,
+    Heading,
+    Part,
+    Section,
+    Table,
+    Text,
+    count,
+    percent,
+    percent_interval,
+    records,
+)
 from dssl.report.figures import GREY, INK, PALETTE, csv_text, style, svg_uri
-from dssl.report.retrieval_neighbors import ACROSS, neighbor_parts, neighbor_sentences
+from dssl.report.retrieval_neighbors import ACROSS, NO_NEIGHBORS, neighbor_parts, neighbor_sentences
 from dssl.report.retrieval_tables import LEARNED, is_control
 
 PERCENTILE = keys.PERCENTILE_PHENOTYPE_TO_MOLECULE
@@ -56,7 +68,7 @@ def values_of(
         own = block[block["method"] == LEARNED]
         if column not in compounds or own.empty:
             continue
-        control = _control(enrichment, str(column))
+        control = _control(enrichment[enrichment["method"].isin(block["method"])], str(column))
         table = _verdicts(_means(own, compounds, str(column), rng))
         theirs = _means(block[block["method"] == control], compounds, str(column), rng)
         beside = theirs.set_index("value")[SHARING].reindex(table["value"]).to_numpy(dtype=float)
@@ -103,13 +115,26 @@ def mechanism_sentences(values: list[Values]) -> list[str]:
         found, missed = ordered[ordered["verdict"] == FOUND], ordered[ordered["verdict"] != FOUND]
         told.append(
             f"Of {count(len(asked), 'value')} of {each.column} with at least {FEWEST} held-out compounds, {len(found)} "
-            f"{'is' if len(found) == 1 else 'are'} found: the {count(each.n_neighbors, 'molecule')} nearest to a "
-            f"phenotype share it more often than by chance"
-            f"{_named(found, 'most clearly')}; {len(missed)} {'is' if len(missed) == 1 else 'are'} not"
-            f"{_named(missed[::-1], 'among them')}. Of so many, {0.025 * len(asked):.1f} would be called found by chance "
-            f"alone.{unasked}"
+            f"{'is' if len(found) == 1 else 'are'} found: more of the {count(each.n_neighbors, 'molecule')} nearest to a "
+            f"phenotype share it than by chance{_named(found, 'most clearly')}. {_missed(missed)}{_beside(each, asked)} Of so many, about "
+            f"{0.025 * len(asked):.1f} would be called found by chance alone.{unasked}"
         )
     return told
+
+
+def _beside(each: Values, asked: pd.DataFrame) -> str:
+    """For how many values the strongest control does as well."""
+    known = asked[asked["control"].notna()]
+    if each.control is None or known.empty:
+        return ""
+    n = int((known["control"] >= known[SHARING]).sum())
+    return f" The strongest control, {each.control}, does as well or better for {n} of the {len(known)}."
+
+
+def _missed(missed: pd.DataFrame) -> str:
+    if missed.empty:
+        return "None is missed."
+    return f"{len(missed)} {'is' if len(missed) == 1 else 'are'} not{_named(missed[::-1], 'least')}."
 
 
 def _named(rows: pd.DataFrame, how: str) -> str:
@@ -129,8 +154,9 @@ def mechanisms_section(values: list[Values], enrichment: pd.DataFrame) -> Sectio
         parts += [mechanism_figure(each, f"mechanisms-{place}"), mechanism_table(each)]
     beside = neighbor_parts(enrichment)
     if beside:
-        parts += [Heading("All annotated compounds together, and all methods"), *beside]
-    paragraphs = [*mechanism_sentences(values), *neighbor_sentences(enrichment)]
+        told = [Text(sentence) for sentence in neighbor_sentences(enrichment)]
+        parts += [Heading("All annotated compounds together, and all methods"), *told, *beside]
+    paragraphs = mechanism_sentences(values) or [NO_NEIGHBORS]
     return Section("mechanisms", "Which mechanisms are found, and which are not", paragraphs, parts)
 
 

@@ -75,7 +75,7 @@ def plate_maps(profiles: "AnnData") -> Figure | None:
     return Figure(
         f"{some}Every square is a well; its colour is the median absolute value of its normalised features (bright: "
         "far from the plate's controls). Single bright wells are strong treatments; bright rows, columns, edges or "
-        "corners are position effects.",
+        "corners are position effects. Pale: no value.",
         "Plate maps of the median absolute normalised feature value of every well",
         _draw(grids, float(np.nanquantile(strength[known], 0.98))),
         "plate-maps",

@@ -69,7 +69,7 @@ def comparison_svg(comparison: pd.DataFrame) -> bytes:
     names = list(dict.fromkeys(comparison["choice"]))[::-1]
     shown = [name for name in METRICS if comparison.loc[comparison["metric"] == name, "value"].notna().any()]
     with style():
-        canvas = Canvas(figsize=(2.6 * max(len(shown), 1) + 2.6, 0.3 * len(names) + 1.3), layout="constrained")
+        canvas = Canvas(figsize=(1.75 * max(len(shown), 1) + 2.4, 0.28 * len(names) + 1.5), layout="constrained")
         axes = canvas.subplots(1, max(len(shown), 1), sharey=True, squeeze=False)[0]
         for axis, metric in zip(axes, shown, strict=False):
             _panel(axis, comparison[comparison["metric"] == metric].set_index("choice").reindex(names), metric)
@@ -88,8 +88,8 @@ def _panel(axis: "Axes", rows: pd.DataFrame, metric: str) -> None:
         axis.axvline(float(rows["value"][CONFIGURED]), color="#C4C8CC", linewidth=0.9, zorder=0)
     known = rows["n_compounds"][rows["value"].notna()]
     n = f"{known.min():.0f}" if known.min() == known.max() else f"{known.min():.0f} to {known.max():.0f}"
-    axis.set_title(f"{metric}\n{BETTER[metric]}, n = {n}", fontsize=9)
-    axis.locator_params(axis="x", nbins=4)
+    axis.set_title(f"{metric}\n{BETTER[metric]}\nn = {n}", fontsize=9)
+    axis.locator_params(axis="x", nbins=3)
 
 
 def _figure(comparison: pd.DataFrame) -> Figure:
@@ -174,11 +174,11 @@ def effect_sentence(comparison: pd.DataFrame) -> str:
     configured = comparison[(comparison["choice"] == CONFIGURED) & comparison["value"].notna()]
     for metric, what in ((BATCH_MAP, "batch"), (PLATE_MAP, "plate")):
         for row in records(configured[configured["metric"] == metric]):
-            left = "some effect is left" if row["ci_low"] > row["chance"] else "no effect is seen"
+            left = f"some {what} effect is left" if row["ci_low"] > row["chance"] else f"no {what} effect is seen"
             told.append(
-                f"of one {what} {number(row['value'])} {interval(row['ci_low'], row['ci_high'])}, chance "
-                f"{number(row['chance'])}: {left}"
+                f"{left} (wells of other compounds on the same {what} come first with mAP {number(row['value'])} "
+                f"{interval(row['ci_low'], row['ci_high'])}; chance {number(row['chance'])})"
             )
     if not told:
         return "Whether batches and plates leave a trace was not measured."
-    return f"How much wells of different compounds resemble one another because of where they were measured (mAP): {'; '.join(told)}."
+    return f"As configured, {' and '.join(told)}."

@@ -59,7 +59,7 @@ def neighbor_figure(enrichment: pd.DataFrame) -> Figure:
     methods = list(dict.fromkeys(enrichment["method"].astype(str)))[::-1]
     furthest = enrichment.groupby(enrichment["column"].astype(str))["fold_enrichment_high"].max()
     with style():
-        size = (4.0 * len(SPACES) + 1.2, (0.3 * len(methods) + 1.1) * len(columns) + 0.3)
+        size = (3.0 * len(SPACES) + 1.8, (0.3 * len(methods) + 1.1) * len(columns) + 0.3)
         canvas = Canvas(figsize=size, layout="constrained")
         axes = canvas.subplots(len(columns), len(SPACES), squeeze=False, sharey=True)
         for row, column in enumerate(columns):
@@ -67,7 +67,7 @@ def neighbor_figure(enrichment: pd.DataFrame) -> Figure:
                 chosen = (enrichment["column"] == column) & (enrichment["space"] == space)
                 _forest(axes[row, place], enrichment[chosen], methods)
                 axes[row, place].set_xlim(0, 1.05 * max(furthest[column], 1))
-                axes[row, place].set_title(f"{column}: {name}", parse_math=False)
+                axes[row, place].set_title(f"{column}:\n{name}", parse_math=False)
                 axes[row, place].set_xlabel("times as often as random pairs" if row == len(columns) - 1 else "")
         uri = svg_uri(canvas)
     return Figure(

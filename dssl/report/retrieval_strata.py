@@ -20,6 +20,7 @@ BY_NAMES = {
 # one measure of how strong a phenotype is: the first of these that there is
 STRENGTH = (ACTIVITY, CORRELATION, LENGTH)
 ALWAYS_SHOWN = "nearest_neighbor"
+FEW_STRATA = 8  # whose labels stand side by side in the usual size
 
 
 def strata_parts(strata: pd.DataFrame) -> list[Part]:
@@ -96,7 +97,8 @@ def _strata_axis(axis: Any, block: pd.DataFrame, methods: list[str]) -> None:
     for place, name in enumerate(strata):
         label = "chance" if place == 0 else None
         axis.plot([place - 0.4, place + 0.4], [chances[name]] * 2, color=PALETTE[5], ls="--", lw=1.2, label=label)
-    axis.set_xticks(range(len(strata)), [f"{name}\nn = {sizes[name]}" for name in strata], parse_math=False)
+    labels = [f"{name}\nn = {sizes[name]}" for name in strata]
+    axis.set_xticks(range(len(strata)), labels, parse_math=False, fontsize=9 if len(strata) <= FEW_STRATA else 7)
     axis.set_xlim(-0.6, len(strata) - 0.4)
     axis.set_ylim(bottom=0)
     axis.set_ylabel("mean reciprocal rank")

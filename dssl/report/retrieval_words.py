@@ -114,10 +114,11 @@ def verdict(pair: dict[str, Any]) -> str:
 
 
 def _difference(pair: dict[str, Any]) -> str:
-    bounds = interval(pair["ci_low"], pair["ci_high"])
+    # three decimals: what is smaller is no difference to a reader
+    value, low, high = (round(float(pair[name]), 3) for name in ("difference", "ci_low", "ci_high"))
     tests = [text for text in (p_text(pair["p_value"]), _corrected(pair)) if text]
     tested = f", paired {', '.join(tests)}" if tests else ""
-    return f"difference in mean reciprocal rank {number(pair['difference'])} {bounds}{tested}"
+    return f"difference in mean reciprocal rank {number(value)} {interval(low, high)}{tested}"
 
 
 def _corrected(pair: dict[str, Any]) -> str:

@@ -1,0 +1,1 @@
+"""What is handed to biologists: tables, a workbook, structures, and AnnData that their tools open."""
