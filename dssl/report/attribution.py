@@ -3,8 +3,8 @@
 import pandas as pd
 
 from dssl.evaluation.attribution import CHANCE, NEITHER, PARTS
-from dssl.report.content import Cell, Figure, Note, Part, Table, number
-from dssl.report.figures import GREY, PALETTE, style, svg_uri
+from dssl.report.content import Cell, Figure, Note, Part, Table, count, number, percent
+from dssl.report.figures import GREY, PALETTE, csv_text, style, svg_uri
 
 ALL = "all"
 N_SHOWN = 40  # bars of a figure
@@ -20,8 +20,33 @@ def attribution_parts(groups: pd.DataFrame) -> list[Part]:
     names = list(dict.fromkeys(means["grouping"]))
     everything = means[means["grouping"] == ALL]
     shown = [name for name in names if name != ALL] or [ALL]
-    figures = [_bars(name, means[means["grouping"] == name], everything) for name in shown]
+    figures = [_bars(name, means[means["grouping"] == name], everything, place) for place, name in enumerate(shown, 1)]
     return [*figures, _table(means)]
+
+
+def variance_sentences(groups: pd.DataFrame) -> list[str]:
+    """How much of the phenotypes follows from the structure and how much does not, and where each is strongest."""
+    means = _over_folds(groups)
+    everything = means[(means["grouping"] == ALL) & means[NEITHER].notna()]
+    if everything.empty:
+        return []
+    row = everything.iloc[0]
+    told = [
+        f"Of what varies between the phenotypes of held-out compounds ({count(int(row['n_features']), 'feature')}), "
+        f"{percent(row['shared'])} is told by the shared code only, and so follows from the structure; "
+        f"{percent(row['specific'])} by the specific code only, biology or technique that the structure does not tell; "
+        f"{percent(row['both'])} by either; {percent(row[NEITHER])} by neither, such as noise (chance: at most "
+        f"{percent(max(float(row[name]) for name in CHANCE))})."
+    ]
+    names = [name for name in dict.fromkeys(means["grouping"]) if name != ALL]
+    first = means[(means["grouping"] == names[0]) & means[NEITHER].notna()] if names else means.iloc[:0]
+    if len(first) > 1:
+        shared, specific = (first.loc[first[part].idxmax()] for part in ("shared", "specific"))
+        told.append(
+            f"By {names[0]}, the structure tells most of {shared['group']} ({percent(shared['shared'])} by the shared code "
+            f"only), and the specific code most of {specific['group']} ({percent(specific['specific'])})."
+        )
+    return told
 
 
 def _over_folds(groups: pd.DataFrame) -> pd.DataFrame:
@@ -30,7 +55,7 @@ def _over_folds(groups: pd.DataFrame) -> pd.DataFrame:
     return means.assign(n_folds=grouped["fold"].nunique()).reset_index()
 
 
-def _bars(name: str, rows: pd.DataFrame, everything: pd.DataFrame) -> Figure:
+def _bars(name: str, rows: pd.DataFrame, everything: pd.DataFrame, number_of: int) -> Figure:
     from matplotlib.figure import Figure as Canvas
 
     # the largest groups where there are too many to be read
@@ -59,6 +84,8 @@ def _bars(name: str, rows: pd.DataFrame, everything: pd.DataFrame) -> Figure:
         f"tell; green: either code alone; grey: neither, such as noise.{left_out}",
         f"Stacked bars of explained variance by {name}",
         uri,
+        f"variance-{number_of}",
+        csv_text(rows),
     )
 
 

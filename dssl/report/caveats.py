@@ -1,4 +1,4 @@
-"""Sections 8 and 9: what not to conclude, and how the page was made."""
+"""What not to conclude, and how the page was made."""
 
 import json
 from collections.abc import Mapping
@@ -28,12 +28,23 @@ def caveats_section(retrieval: pd.DataFrame, simulated: bool) -> Section:
         "experiment.",
         "No significant difference is not equality, and one significant difference among many comparisons may be "
         "chance.",
+        "Compounds that stand first in a list were chosen because they scored best. Measured again, they will on "
+        "average do less well; so will the mechanism that is found most clearly of many.",
         "A probe that fails says that a linear model cannot read the column from so few compounds, not that the "
         "code lacks it.",
     ]
     if simulated:
         points.insert(0, "This screen is simulated: nothing on this page is about real molecules' activity.")
     return Section("limits", "What not to conclude", points)
+
+
+def short_limits(simulated: bool) -> list[str]:
+    """The limits that nobody should overlook."""
+    told = [
+        "That a compound stands near another, or high in a list, is a hypothesis for an experiment, not a mechanism; figures "
+        "hold for a library of this size, this assay and compounds of this kind.",
+    ]
+    return ["This screen is simulated: nothing here is about real compounds.", *told] if simulated else told
 
 
 def settings_section(settings: Mapping[str, Any], versions: Mapping[str, str]) -> Section:
@@ -46,7 +57,7 @@ def settings_section(settings: Mapping[str, Any], versions: Mapping[str, str]) -
         ["The manifest beside this page lists every file with its checksum, and what it was made from."],
         [
             Table("Settings of every step, defaults written out.", ["key", "value"], rows, n_labels=2, folded=True),
-            Table("Versions.", ["package", "version"], listed, n_labels=2),
+            Table("Versions.", ["package", "version"], listed, n_labels=2, folded=True),
         ],
     )
 

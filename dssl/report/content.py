@@ -1,5 +1,6 @@
 """What a page consists of: sections of paragraphs, tables, figures and drawn examples."""
 
+import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,11 +14,16 @@ MISSING = "\N{EN DASH}"
 
 @dataclass(frozen=True)
 class Cell:
-    """Text of a table's cell, a smaller second line, and whether it stands out."""
+    """Text of a table's cell, a smaller second line, whether it stands out, and a drawing (data URI) of what it names.
+
+    A quoted cell holds what the user typed: no word of it is exchanged.
+    """
 
     text: str
     note: str = ""
     strong: bool = False
+    drawing: str = ""
+    quoted: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,12 +44,24 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """An image as a data URI, what it shows in words, and how to read it."""
+    """An SVG image as a data URI, what it shows in words, how to read it, its file's name, and its numbers as CSV."""
 
     caption: str
     alt: str
     uri: str
+    name: str
+    data: str
     kind: ClassVar[str] = "figure"
+
+    @property
+    def data_uri(self) -> str:
+        """The numbers as a data URI."""
+        return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(self.data.encode()).decode('ascii')}"
+
+    @property
+    def svg(self) -> bytes:
+        """The image as it is written to a file."""
+        return base64.b64decode(self.uri.partition(",")[2])
 
 
 @dataclass(frozen=True)
@@ -81,7 +99,40 @@ class Examples:
     kind: ClassVar[str] = "examples"
 
 
-Part = Table | Figure | Note | Examples
+@dataclass(frozen=True)
+class Heading:
+    """A heading below the section's own."""
+
+    text: str
+    kind: ClassVar[str] = "heading"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph between other parts."""
+
+    text: str
+    kind: ClassVar[str] = "text"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Questions with their answers in words, each with the address (identifier) of the section that shows more."""
+
+    answers: list[tuple[str, list[str], str]]
+    kind: ClassVar[str] = "answers"
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Parts that are shown when they are asked for."""
+
+    summary: str
+    parts: "list[Part]"
+    kind: ClassVar[str] = "folded"
+
+
+Part = Table | Figure | Note | Examples | Heading | Text | Answers | Folded
 
 
 @dataclass(frozen=True)
@@ -92,6 +143,18 @@ class Section:
     title: str
     paragraphs: list[str] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+
+
+def figures_of(sections: "Sequence[Section]") -> list[Figure]:
+    """All figures of a page, those that are folded among them."""
+
+    def inside(parts: Sequence[Part]) -> list[Figure]:
+        found: list[Figure] = []
+        for part in parts:
+            found += [part] if isinstance(part, Figure) else inside(part.parts) if isinstance(part, Folded) else []
+        return found
+
+    return [figure for section in sections for figure in inside(section.parts)]
 
 
 def cells(values: Sequence[object]) -> list[Cell]:
@@ -121,6 +184,24 @@ def number(value: float, digits: int = 3) -> str:
 def interval(low: float, high: float) -> str:
     """An interval in brackets; empty where it is missing."""
     return "" if math.isnan(low) or math.isnan(high) else f"[{number(low)}, {number(high)}]"
+
+
+def percent(share: float) -> str:
+    """A share as people read it: "38 %", with a digit more below 10 %, and a dash where it is missing."""
+    if math.isnan(share):
+        return MISSING
+    decimals = 0 if abs(share) >= 0.0995 or share == 0 else 1
+    return f"{100 * share:.{decimals}f} %".replace("-", "\N{MINUS SIGN}")
+
+
+def percent_interval(low: float, high: float) -> str:
+    """An interval of shares in brackets; empty where it is missing."""
+    return "" if math.isnan(low) or math.isnan(high) else f"[{percent(low)}, {percent(high)}]"
+
+
+def count(n: int, what: str) -> str:
+    """A number of things: "1 plate", "1,432 wells"."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def p_text(value: float) -> str:

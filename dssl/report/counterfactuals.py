@@ -7,7 +7,7 @@ import pandas as pd
 
 from dssl.evaluation.counterfactuals import COLUMN, METHOD, TASK
 from dssl.report.content import Cell, Figure, Note, Part, Section, Table, interval, number, p_text
-from dssl.report.figures import OTHER_METHODS, PALETTE, interval_dots, style, svg_uri
+from dssl.report.figures import OTHER_METHODS, PALETTE, csv_text, interval_dots, style, svg_uri
 
 MODEL, TRANSFER = "dssl", "transfer"
 SIGNIFICANT = 0.05
@@ -133,6 +133,8 @@ def _figure(summary: pd.DataFrame) -> Figure:
         "measured profile is noisy too, so that 1 cannot be reached.",
         "R squared of counterfactual profiles by the model and by every control",
         uri,
+        "counterfactuals",
+        csv_text(pd.concat(values)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Section 7: held-out compounds and the molecules nearest to their phenotypes."""
+"""Held-out compounds and the molecules nearest to their phenotypes."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dssl import keys
-from dssl.report.content import Drawing, Example, Examples, Note, Section
+from dssl.report.content import Drawing, Example, Examples, Note, Part
 from dssl.report.structures import structure_uri
 
 if TYPE_CHECKING:
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 N_NEIGHBOURS = 3
 
 
-def examples_section(compounds: "AnnData", molecules: "AnnData", fold: str, n_examples: int) -> Section:
+def example_parts(compounds: "AnnData", molecules: "AnnData", fold: str, n_examples: int) -> list[Part]:
     """A few test compounds, evenly spaced from the best to the worst rank, with their nearest molecules."""
-    title = "Sample neighbours"
     queries, library = (_held_out(adata) for adata in (compounds, molecules))
     ids = [
         one
@@ -27,7 +26,7 @@ def examples_section(compounds: "AnnData", molecules: "AnnData", fold: str, n_ex
     ]
     if not ids or n_examples == 0:
         why = "report.n_examples is 0." if ids else f"Fold {fold} has no test compounds with a structure."
-        return Section("neighbours", title, [], [Note(f"No examples are drawn: {why}")])
+        return [Note(f"No examples are drawn: {why}")]
     queries = _by_id(queries, ids)
     library_ids = library.obs[keys.COMPOUND_ID].astype(str).to_numpy()
     cosine = np.asarray(queries.obsm[keys.X_SHARED]) @ np.asarray(library.obsm[keys.X_SHARED]).T
@@ -40,7 +39,7 @@ def examples_section(compounds: "AnnData", molecules: "AnnData", fold: str, n_ex
         "shared code is nearest, by cosine; framed: the right one. Chance is a rank of "
         f"{(len(library_ids) + 1) / 2:.1f}."
     )
-    return Section("neighbours", title, [], [Examples(caption, drawn)])
+    return [Examples(caption, drawn)]
 
 
 def expected_ranks(cosine: NDArray[np.floating], right: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
+import pandas as pd
 from matplotlib.figure import Figure
+
+from dssl.report.handover.formulas import safe_frame
 
 # Okabe and Ito's palette: told apart with every common kind of colour blindness
 PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"]
@@ -56,6 +59,11 @@ def svg_bytes(figure: Figure) -> bytes:
     with matplotlib.rc_context(STYLE):
         figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
     return buffer.getvalue()
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """The numbers behind a figure as CSV, six significant digits; no spreadsheet runs its text as a formula."""
+    return str(safe_frame(frame).to_csv(index=False, lineterminator="\n", float_format="%.6g"))
 
 
 def data_uri(content: bytes, media_type: str) -> str:

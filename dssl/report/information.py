@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from dssl.report.content import MISSING, Cell, Figure, Table, number, records
-from dssl.report.figures import INK, PALETTE, style, svg_uri
+from dssl.report.figures import INK, PALETTE, csv_text, style, svg_uri
 
 LOWER, UPPER = "lower bound on I(Z;X2)", "upper bound on I(Z;X1|X2)"
 
@@ -46,6 +46,8 @@ def information_figure(curve: pd.DataFrame) -> Figure:
         f"number of compounds. {knee}",
         "Information-bottleneck curve: bounds on shared against superfluous information by beta",
         uri,
+        "information",
+        csv_text(curve),
     )
 
 
@@ -59,7 +61,7 @@ def _point(axis: Any, row: dict[str, Any]) -> None:
     if row["knee"]:
         axis.plot(x, y, "o", mfc="none", mec=INK, mew=1.4, ms=16, label="knee", zorder=2)
     axis.plot(x, y, "o", color=PALETTE[0], ms=6, zorder=3)
-    axis.annotate(f"beta {row['beta']:g}", (x, y), xytext=(8, 9), textcoords="offset points", fontsize=9)
+    axis.annotate(f"beta {row['beta']:g}", (x, y), xytext=(8, -5), textcoords="offset points", va="top", fontsize=9)
 
 
 def information_table(curve: pd.DataFrame) -> Table:

@@ -1,11 +1,11 @@
-"""Section 6: what is shared and what is specific: probes, explained features, leakage, dependence, information."""
+"""What is shared and what is specific: explained features, the information curve, probes, leakage, dependence."""
 
 import numpy as np
 import pandas as pd
 
-from dssl.report.attribution import attribution_parts
-from dssl.report.content import MISSING, Cell, Figure, Note, Part, Section, Table, interval, number
-from dssl.report.figures import style, svg_uri
+from dssl.report.attribution import attribution_parts, variance_sentences
+from dssl.report.content import MISSING, Cell, Figure, Heading, Note, Part, Section, Table, Text, interval, number
+from dssl.report.figures import csv_text, style, svg_uri
 from dssl.report.information import information_figure, information_table
 from dssl.report.leakage import leakage_sentence, leakage_table
 
@@ -19,15 +19,19 @@ def knowledge_section(
     attribution: pd.DataFrame,
     leakage: pd.DataFrame,
 ) -> Section:
-    """Heat map and table of the probes, explained features, leakage, dependence, information over beta."""
+    """Where the codes explain the features, the information over beta, what probes find, leakage and dependence."""
     text = (
         "A linear model is fitted on the codes of some held-out compounds and asked about others: what it can tell, "
         "the code knows. Numbers are scored by R² (1: perfect; 0 or less: nothing), classes by balanced accuracy "
         "(1: perfect; chance: 1 / number of classes). Shared codes should know what a structure can tell; specific "
         "codes of phenotypes what it cannot, such as plate effects."
     )
+    parts: list[Part] = [Heading("Which features follow from the structure?"), *attribution_parts(attribution)]
+    if len(information):
+        curve = information_figure(information), information_table(information)
+        parts += [Heading("How much information do the codes share?"), *curve]
+    parts += [Heading("What does each code know?"), Text(text)]
     done = mean_probes(probes)
-    parts: list[Part] = []
     if len(done):
         parts += [heat_map(done), probe_table(done)]
     else:
@@ -35,16 +39,16 @@ def knowledge_section(
     skipped = probes[probes["skipped_reason"].fillna("").astype(str) != ""]
     if len(skipped):
         parts.append(_skipped(skipped))
-    parts += attribution_parts(attribution)
-    paragraphs = [text]
     if len(leakage):
-        paragraphs.append(leakage_sentence(leakage))
         parts.append(leakage_table(leakage))
     if len(dependence):
         parts.append(dependence_table(dependence))
-    if len(information):
-        parts += [information_figure(information), information_table(information)]
-    return Section("knowledge", "What is shared, what is specific", paragraphs, parts)
+    return Section("knowledge", "What is shared, what is specific", knowledge_sentences(attribution, leakage), parts)
+
+
+def knowledge_sentences(attribution: pd.DataFrame, leakage: pd.DataFrame) -> list[str]:
+    """The shares of variance, and whether the specific codes give away the partner."""
+    return [*variance_sentences(attribution), *([leakage_sentence(leakage)] if len(leakage) else [])]
 
 
 def mean_probes(probes: pd.DataFrame) -> pd.DataFrame:
@@ -98,6 +102,8 @@ def heat_map(done: pd.DataFrame) -> Figure:
             "in the other.",
             "Heat map of probe scores by column and code",
             svg_uri(canvas),
+            "probes",
+            csv_text(done),
         )
 
 
@@ -165,4 +171,5 @@ def dependence_table(dependence: pd.DataFrame) -> Table:
         "other, specific on shared ones as little as possible. participation ratio: how many dimensions a code "
         "uses; a code near 1 has collapsed."
     )
-    return Table(caption, ["measure", "codes", "value", "chance", "p < 0.05 in folds", "n"], rows, n_labels=2)
+    columns = ["measure", "codes", "value", "chance", "p < 0.05 in folds", "n"]
+    return Table(caption, columns, rows, n_labels=2, folded=True)

@@ -13,8 +13,8 @@ def leakage_sentence(leakage: pd.DataFrame) -> str:
     specific, shared = (aligned[aligned["code"] == code] for code in ("specific", "shared"))
     above = int((specific["p_value"] < SIGNIFICANT).sum())
     start = (
-        f"Leakage: matched to each other by a linear map, the specific codes of phenotype and molecule find each other "
-        f"with a mean reciprocal rank of {number(specific['mrr'].mean())} (chance {number(specific['chance'].mean())}; "
+        f"The separation: matched to each other by a linear map, the specific codes of phenotype and molecule find each "
+        f"other with a mean reciprocal rank of {number(specific['mrr'].mean())} (chance {number(specific['chance'].mean())}; "
         f"shared codes: {number(shared['mrr'].mean())})"
     )
     if above:
@@ -47,4 +47,4 @@ def leakage_table(leakage: pd.DataFrame) -> Table:
         "codes well above it."
     )
     columns = ["code", "alignment", "direction", "MRR", "chance", "p < 0.05 in folds", "compounds"]
-    return Table(caption, columns, rows, n_labels=3)
+    return Table(caption, columns, rows, n_labels=3, folded=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from dssl.report.content import Cell, Figure, Part, Section, Table, number, text_of
-from dssl.report.figures import PALETTE, style, svg_uri
+from dssl.report.figures import PALETTE, csv_text, style, svg_uri
 
 SHARED, SPECIFIC = "step 1: shared codes", "step 2: specific codes"
 LINES = ["-", "--", ":", "-."]
@@ -42,7 +42,7 @@ def learning_section(selections: list[Selection], runs: list[Run]) -> Section:
     if runs:
         parts.append(curves(runs))
     parts.append(_candidates(selections))
-    return Section("training", "Training", [paragraph], parts)
+    return Section("training", "How the models were chosen", [paragraph], parts)
 
 
 def _choices(selections: list[Selection]) -> Table:
@@ -74,6 +74,18 @@ def _candidates(selections: list[Selection]) -> Table:
     )
     columns = ["fold", "beta", "lambda", *(text_of(name.replace("_", " ")) for name in measures)]
     return Table(caption, columns, rows, n_labels=3, folded=True)
+
+
+def histories(runs: list[Run]) -> pd.DataFrame:
+    """The losses that the curves show, one row per run and epoch."""
+    return pd.concat(
+        [
+            run.history.filter(["epoch", "train_loss", "validation_loss"]).assign(
+                step=run.step, fold=run.fold, seed=run.seed
+            )
+            for run in runs
+        ]
+    )
 
 
 def curves(runs: list[Run]) -> Figure:
@@ -112,6 +124,7 @@ def curves(runs: list[Run]) -> Figure:
         handles += [
             Line2D([], [], color="#555", lw=1, ls=LINES[k % len(LINES)], label=f"seed {seed}")
             for k, seed in enumerate(seeds)
+            if len(seeds) > 1
         ]
         canvas.legend(handles=handles, loc="outside right upper")
         return Figure(
@@ -121,4 +134,6 @@ def curves(runs: list[Run]) -> Figure:
             "overfitting that the kept weights do not have.",
             "Training and validation loss by epoch for both training steps",
             svg_uri(canvas),
+            "training",
+            csv_text(histories(runs)),
         )

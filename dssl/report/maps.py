@@ -10,7 +10,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from dssl import keys
 from dssl.report.content import Figure, Note, Part, Section
-from dssl.report.figures import GREY, N_COLOURED, category_style, style, svg_uri
+from dssl.report.figures import GREY, N_COLOURED, category_style, csv_text, style, svg_uri
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -42,12 +42,19 @@ def maps_section(compounds: "AnnData", molecules: "AnnData", fold: str, color_by
                 Note(f"All compounds have the same {column} ({described[column].iloc[0]}); no map is coloured by it.")
             )
         else:
-            parts.append(umap_figure(compounds, molecules, described[column]))
+            parts.append(
+                umap_figure(
+                    compounds,
+                    molecules,
+                    described[column],
+                    f"map-{sum(isinstance(part, Figure) for part in parts) + 1}",
+                )
+            )
     text = (
         f"UMAP of the codes of the model of fold {fold}; every point is a compound (mean of its wells) or its "
         "molecule. Near points have similar codes; distances between far groups, their sizes and the axes "
         "themselves mean nothing. A map is for looking, the tables are for concluding: groups seen here count when "
-        "the probes below confirm them."
+        "the probes above confirm them."
     )
     return Section("maps", "Maps of the codes", [text], parts)
 
@@ -59,7 +66,7 @@ def _described(compounds: pd.DataFrame, molecules: pd.DataFrame) -> pd.DataFrame
     return first.join(second.drop(columns=first.columns, errors="ignore"), how="left")
 
 
-def umap_figure(compounds: "AnnData", molecules: "AnnData", values: "pd.Series[Any]") -> Figure:
+def umap_figure(compounds: "AnnData", molecules: "AnnData", values: "pd.Series[Any]", name: str) -> Figure:
     """Four maps coloured by one column."""
     from matplotlib.figure import Figure as Canvas
 
@@ -87,8 +94,25 @@ def umap_figure(compounds: "AnnData", molecules: "AnnData", values: "pd.Series[A
         rest = values.nunique() > N_COLOURED and not numeric
         grey = f" The {N_COLOURED} largest of {values.nunique()} groups are coloured." if rest else ""
         return Figure(
-            f"Coloured by {values.name}.{grey}", f"UMAPs of the codes coloured by {values.name}", svg_uri(canvas)
+            f"Coloured by {values.name}.{grey}",
+            f"UMAPs of the codes coloured by {values.name}",
+            svg_uri(canvas),
+            name,
+            csv_text(_points(panels, of_modality, values)),
         )
+
+
+def _points(
+    panels: Sequence[tuple[str, str, str]], of_modality: "dict[str, AnnData]", values: "pd.Series[Any]"
+) -> pd.DataFrame:
+    """Where every compound lies in every panel, and its value."""
+    found = []
+    for modality, key, title in panels:
+        ids = of_modality[modality].obs[keys.COMPOUND_ID].astype(str)
+        first, second = np.asarray(of_modality[modality].obsm[key], dtype=np.float64).T
+        places = {"panel": title, keys.COMPOUND_ID: ids.to_numpy(), "umap_1": first, "umap_2": second}
+        found.append(pd.DataFrame({**places, str(values.name): values.reindex(ids).to_numpy()}))
+    return pd.concat(found)
 
 
 def _scatter_numeric(axis: Any, points: NDArray[Any], own: "pd.Series[Any]", values: "pd.Series[Any]") -> list[Any]:
@@ -96,7 +120,7 @@ def _scatter_numeric(axis: Any, points: NDArray[Any], own: "pd.Series[Any]", val
     axis.scatter(*points.T, s=7, c=GREY, lw=0, rasterized=len(points) > 5000)
     shown = own.to_numpy(dtype=np.float64)
     return [
-        axis.scatter(*points.T, s=9, c=shown, vmin=low, vmax=high, cmap="viridis", lw=0, rasterized=len(points) > 5000)
+        axis.scatter(*points.T, s=9, c=shown, vmin=low, vmax=high, cmap="cividis", lw=0, rasterized=len(points) > 5000)
     ]
 
 

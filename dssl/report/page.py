@@ -1,11 +1,23 @@
 """Sections to one self-contained HTML page."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from dssl.report.content import Section
+from dssl.report.content import Part, Section
 
 TEMPLATE = "page.html.j2"
+# Chromium opens no data: address that is longer than 2 MiB
+LONGEST_LINK = 2_000_000
+SUMMARY = "short"
+
+
+class Headed(NamedTuple):
+    """A section with the heading that it gets on the page."""
+
+    identifier: str
+    heading: str
+    paragraphs: list[str]
+    parts: list[Part]
 
 
 def render(title: str, screen: str, version: str, simulated: bool, sections: Sequence[Section]) -> str:
@@ -15,9 +27,17 @@ def render(title: str, screen: str, version: str, simulated: bool, sections: Seq
     ----------
     title, screen, version : what the page is called, of which screen it is, and which dssl made it.
     simulated : say clearly that the data are simulated.
-    sections : in their order; they are numbered from 1.
+    sections : in their order; they are numbered from 1, but for the summary.
     """
-    return fill(TEMPLATE, title=title, screen=screen, version=version, simulated=simulated, sections=sections)
+    return fill(
+        TEMPLATE,
+        title=title,
+        screen=screen,
+        version=version,
+        simulated=simulated,
+        sections=headed(sections),
+        longest_link=LONGEST_LINK,
+    )
 
 
 def fill(template: str, **values: Any) -> str:
@@ -31,4 +51,14 @@ def fill(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template).render(values) + "\n"
+    return str(environment.get_template(template).render(values)).strip() + "\n"
+
+
+def headed(sections: Sequence[Section]) -> list[Headed]:
+    """Number the sections from 1; the summary has no number."""
+    found, number = [], 0
+    for section in sections:
+        number += section.identifier != SUMMARY
+        heading = section.title if section.identifier == SUMMARY else f"{number} {section.title}"
+        found.append(Headed(section.identifier, heading, section.paragraphs, section.parts))
+    return found

@@ -1,4 +1,4 @@
-"""Section 2: how good the plates are."""
+"""How good the plates are: a sentence, a table, and maps."""
 
 from typing import TYPE_CHECKING
 
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from dssl import keys
 from dssl.phenotypes.position import well_position
-from dssl.report.content import Figure, Note, Part, Section, frame_table
-from dssl.report.figures import style, svg_uri
+from dssl.report.content import Figure, Note, Part, count, frame_table, percent
+from dssl.report.figures import csv_text, style, svg_uri
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -28,8 +28,8 @@ COLUMNS = [
 N_MAPS = 12
 
 
-def plates_section(quality: pd.DataFrame, profiles: "AnnData") -> Section:
-    """The table of all plates, and maps of the first ones."""
+def plates_parts(quality: pd.DataFrame, profiles: "AnnData") -> list[Part]:
+    """Maps of the first plates, and the table of all plates."""
     caption = (
         "One row per plate. qc: wells with that flag. correlation: median Pearson correlation between unflagged wells "
         "of a kind; controls that correlate highly point to position effects that normalisation left. magnitude: "
@@ -37,16 +37,19 @@ def plates_section(quality: pd.DataFrame, profiles: "AnnData") -> Section:
         "what the screen looks for."
     )
     shown = quality[[column for column in COLUMNS if column in quality]]
-    parts: list[Part] = [frame_table(shown, caption, n_labels=2, folded=len(shown) > 16)]
     figure = plate_maps(profiles)
-    parts.append(figure or Note("The wells have no positions like A01, so that plates cannot be drawn as maps."))
-    return Section("plates", "Plate quality", [_summary(quality)], parts)
+    return [
+        figure or Note("The wells have no positions like A01, so that plates cannot be drawn as maps."),
+        frame_table(shown, caption, n_labels=2, folded=len(shown) > 6),
+    ]
 
 
-def _summary(quality: pd.DataFrame) -> str:
+def flagged_sentence(quality: pd.DataFrame) -> str:
+    """How many wells carry a flag."""
     flagged = int(quality["n_flagged"].sum()) if "n_flagged" in quality else 0
     n_wells = int(quality["n_wells"].sum())
-    return f"{flagged:,} of {n_wells:,} wells ({flagged / max(n_wells, 1):.1%}) carry a quality flag."
+    share = percent(flagged / max(n_wells, 1))
+    return f"{flagged:,} of {count(n_wells, 'well')} ({share}) carry a quality flag."
 
 
 def plate_maps(profiles: "AnnData") -> Figure | None:
@@ -58,21 +61,25 @@ def plate_maps(profiles: "AnnData") -> Figure | None:
     known = np.array([position is not None for position in positions], dtype=bool)
     if not known.any():
         return None
-    grids = []
+    grids, drawn = [], []
     for plate in list(dict.fromkeys(plates[known]))[:N_MAPS]:
         rows = np.flatnonzero(known & (plates == plate))
         where = np.array([positions[row] for row in rows])
         grid = np.full(where.max(axis=0) + 1, np.nan)
         grid[where[:, 0], where[:, 1]] = strength[rows]
         grids.append((plate, grid))
+        wells = profiles.obs[keys.WELL].astype(str).to_numpy()[rows]
+        drawn.append(pd.DataFrame({keys.PLATE: plate, keys.WELL: wells, "median_magnitude": strength[rows]}))
     n_plates = len(set(plates))
     some = f"The first {len(grids)} of {n_plates} plates. " if n_plates > len(grids) else ""
     return Figure(
         f"{some}Every square is a well; its colour is the median absolute value of its normalised features (bright: "
         "far from the plate's controls). Single bright wells are strong treatments; bright rows, columns, edges or "
-        "corners are position effects.",
+        "corners are position effects. Pale: no value.",
         "Plate maps of the median absolute normalised feature value of every well",
         _draw(grids, float(np.nanquantile(strength[known], 0.98))),
+        "plate-maps",
+        csv_text(pd.concat(drawn)),
     )
 
 
@@ -92,7 +99,7 @@ def _draw(grids: list[tuple[str, NDArray[np.float64]]], top: float) -> str:
     with style():
         canvas = Canvas(figsize=(2.7 * n_columns + 0.9, 2.1 * n_rows), layout="constrained")
         axes = canvas.subplots(n_rows, n_columns, squeeze=False).ravel()
-        colours = matplotlib.colormaps["viridis"].with_extremes(bad="#EEF0F2")
+        colours = matplotlib.colormaps["cividis"].with_extremes(bad="#EEF0F2")
         for axis, (plate, grid) in zip(axes, grids, strict=False):
             image = axis.imshow(grid, cmap=colours, vmin=0, vmax=top or 1, aspect="equal", interpolation="nearest")
             axis.set_title(f"{plate} (n = {int(np.isfinite(grid).sum())} wells)", fontsize=8.5, parse_math=False)

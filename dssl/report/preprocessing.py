@@ -1,4 +1,4 @@
-"""What choices of preprocessing do to this screen, and which compounds are active."""
+"""What choices of preprocessing do to this screen."""
 
 from typing import TYPE_CHECKING
 
@@ -7,8 +7,21 @@ import pandas as pd
 
 from dssl.preprocessing.agreement import BATCH_MAP, MECHANISM, METRICS, PLATE_MAP, REPLICATE, ROW_MAP
 from dssl.preprocessing.choices import CONFIGURED
-from dssl.report.content import MISSING, Cell, Figure, Note, Part, Section, Table, interval, number, p_text, records
-from dssl.report.figures import PALETTE, data_uri, style, svg_bytes
+from dssl.report.content import (
+    MISSING,
+    Cell,
+    Figure,
+    Folded,
+    Part,
+    Table,
+    Text,
+    count,
+    interval,
+    number,
+    p_text,
+    records,
+)
+from dssl.report.figures import PALETTE, csv_text, data_uri, style, svg_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,35 +31,35 @@ BETTER |= dict.fromkeys((BATCH_MAP, PLATE_MAP, ROW_MAP), "chance is best")
 SIGNIFICANT = 0.05
 
 
-def preprocessing_section(comparison: pd.DataFrame, activity: pd.DataFrame) -> Section:
-    """The compared choices, and the activity of the compounds.
+INTRO = (
+    "Each choice differs from the configuration in one respect. Replicate mAP: the wells of a treatment, on other plates "
+    "where there are such, should come before the wells of other compounds. Mechanism mAP: compounds of one mechanism "
+    "should come before the others. Batch, plate and row mAP: wells of other compounds from the same batch, plate or row "
+    "of a plate should not come first; chance is what randomly ordered wells would give, and compounds that were measured "
+    "in one batch only keep the figure above it. Replicates at one position on every plate also find one another by what "
+    "the position does: a replicate mAP that rises together with the row mAP is no better.",
+    "What is fitted on treated wells was fitted on one half of the compounds and measured on the other, both ways round; "
+    "the test compounds of fold 0 were not looked at. Who chooses by this table has a strictly untouched test in fold 0 "
+    "only.",
+)
+
+
+def preprocessing_parts(comparison: pd.DataFrame) -> list[Part]:
+    """What the choices do, in words, as a figure and as a table.
 
     Parameters
     ----------
     comparison : DataFrame
         What `dssl.preprocessing.comparison.compare_choices` gives.
-    activity : DataFrame
-        What `dssl.phenotypes.activity.call_activity` gives.
     """
-    intro = (
-        "Each choice below differs from the configuration in one respect. Replicate mAP: the wells of a treatment, "
-        "on other plates where there are such, should come before the wells of other compounds. Mechanism mAP: "
-        "compounds of one mechanism should come before the others. Batch, plate and row mAP: wells of other "
-        "compounds from the same batch, plate or row of a plate should not come first; chance is what randomly "
-        "ordered wells would give, and compounds that were measured in one batch only keep the figure above it. "
-        "Replicates at one position on every plate also find one another by what the position does: a replicate "
-        "mAP that rises together with the row mAP is no better. What is fitted on treated wells was fitted on one "
-        "half of the compounds and measured on the other, both ways round; the test compounds of fold 0 were not "
-        "looked at. Who chooses by this table has a strictly untouched test in fold 0 only."
-    )
-    parts: list[Part] = []
+    parts: list[Part] = [Text(sentence) for sentence in choice_sentences(comparison)]
     if comparison["value"].notna().any():
-        parts += [_figure(comparison), _table(comparison)]
+        how = Folded("How the choices were compared", [Text(text) for text in INTRO])
+        parts += [_figure(comparison), how, _table(comparison)]
     skipped = comparison[comparison["value"].isna()]
     if len(skipped):
         parts.append(_skipped(skipped))
-    parts.append(_activity_note(activity) if activity["mean_average_precision"].isna().all() else _active(activity))
-    return Section("preprocessing", "Preprocessing and activity", [intro, *_sentences(comparison)], parts)
+    return parts
 
 
 def comparison_svg(comparison: pd.DataFrame) -> bytes:
@@ -56,11 +69,12 @@ def comparison_svg(comparison: pd.DataFrame) -> bytes:
     names = list(dict.fromkeys(comparison["choice"]))[::-1]
     shown = [name for name in METRICS if comparison.loc[comparison["metric"] == name, "value"].notna().any()]
     with style():
-        canvas = Canvas(figsize=(2.6 * max(len(shown), 1) + 2.6, 0.3 * len(names) + 1.3), layout="constrained")
+        canvas = Canvas(figsize=(1.75 * max(len(shown), 1) + 2.4, 0.28 * len(names) + 1.5), layout="constrained")
         axes = canvas.subplots(1, max(len(shown), 1), sharey=True, squeeze=False)[0]
         for axis, metric in zip(axes, shown, strict=False):
             _panel(axis, comparison[comparison["metric"] == metric].set_index("choice").reindex(names), metric)
         axes[0].set_yticks(range(len(names)), names)
+        canvas.supxlabel("mean average precision (mAP, no unit)", fontsize=9.5)
         return svg_bytes(canvas)
 
 
@@ -74,7 +88,8 @@ def _panel(axis: "Axes", rows: pd.DataFrame, metric: str) -> None:
         axis.axvline(float(rows["value"][CONFIGURED]), color="#C4C8CC", linewidth=0.9, zorder=0)
     known = rows["n_compounds"][rows["value"].notna()]
     n = f"{known.min():.0f}" if known.min() == known.max() else f"{known.min():.0f} to {known.max():.0f}"
-    axis.set_title(f"{metric}\n{BETTER[metric]}, n = {n}", fontsize=9)
+    axis.set_title(f"{metric}\n{BETTER[metric]}\nn = {n}", fontsize=9)
+    axis.locator_params(axis="x", nbins=3)
 
 
 def _figure(comparison: pd.DataFrame) -> Figure:
@@ -84,6 +99,8 @@ def _figure(comparison: pd.DataFrame) -> Figure:
         "told by the paired difference in the table.",
         "Mean average precision of replicates, mechanisms, batches and plates under each choice of preprocessing",
         data_uri(comparison_svg(comparison), "image/svg+xml"),
+        "preprocessing",
+        csv_text(comparison),
     )
 
 
@@ -121,47 +138,47 @@ def _skipped(skipped: pd.DataFrame) -> Table:
     return Table("Not measured.", ["choice", "reason"], rows, n_labels=2, folded=len(rows) > 8)
 
 
-def _sentences(comparison: pd.DataFrame) -> list[str]:
-    """Which choices differ from the configuration in what they are for."""
+def choice_sentences(comparison: pd.DataFrame) -> list[str]:
+    """How many choices differ from the configuration in what they are for, and by how much the most different ones."""
     found = []
     for metric in (REPLICATE, MECHANISM):
-        block = comparison[(comparison["metric"] == metric) & (comparison["p_value"] < SIGNIFICANT)]
-        told = [
-            f"{row['choice']} ({row['difference']:+.3f}, {p_text(row['p_value'])})"
-            for row in records(block.sort_values("difference", ascending=False))
+        tested = comparison[(comparison["metric"] == metric) & comparison["p_value"].notna()]
+        clear = tested[tested["p_value"] < SIGNIFICANT].sort_values("difference", kind="stable")
+        if tested.empty:
+            continue
+        said = [
+            f"{len(rows)} {word} ({text})"
+            for word, rows in (
+                ("higher", clear[clear["difference"] > 0][::-1]),
+                ("lower", clear[clear["difference"] < 0]),
+            )
+            if (text := _most(rows))
         ]
-        tested = int((comparison["p_value"].notna() & (comparison["metric"] == metric)).sum())
-        if tested:
-            told_of = "; ".join(told) if told else "none"
-            found.append(f"{metric}, choices that differ from the configuration at p < 0.05, of {tested}: {told_of}.")
+        found.append(
+            f"Of {count(len(tested), 'other choice')} of preprocessing, this many give a {metric} that differs from the "
+            f"configuration's at p < {SIGNIFICANT:g}, not corrected for their number: {'; '.join(said) or 'none'}."
+        )
     return found
 
 
-def _active(activity: pd.DataFrame) -> Table:
-    called = activity[activity["mean_average_precision"].notna()]
-    active = called["active"].astype(str) == "True"
-    rows = [
-        [Cell("compounds of treated wells"), Cell(f"{len(activity):,}")],
-        *(
-            [Cell(f"\N{MINUS SIGN} {reason}"), Cell(f"{count:,}")]
-            for reason, count in activity.loc[~activity.index.isin(called.index), "reason"].value_counts().items()
-        ),
-        [Cell("= called"), Cell(f"{len(called):,}")],
-        [Cell("active", strong=True), Cell(f"{active.sum():,}", f"{active.mean():.0%} of those called", strong=True)],
-        [Cell("mean average precision, median"), Cell(number(float(called["mean_average_precision"].median())))],
-        [Cell("its chance level, median"), Cell(number(float(called["chance"].median())))],
-        [Cell("replicate wells of a compound, median"), Cell(number(float(called["n_wells"].median())))],
-        [Cell("controls they compete with, median"), Cell(number(float(called["n_controls"].median())))],
-    ]
-    caption = (
-        "Activity: a compound's wells should find one another before the controls. Mean average precision by copairs, "
-        "p-value by random rankings, active where the false discovery rate (q) is small enough; every compound is listed in "
-        "call_activity/activity.tsv."
-    )
-    return Table(caption, ["activity", "n"], rows)
+def _most(rows: pd.DataFrame) -> str:
+    if rows.empty:
+        return ""
+    row = records(rows)[0]
+    return f"most: {row['choice']}, {row['difference']:+.3f}, {p_text(row['p_value'])}".replace("-", "\N{MINUS SIGN}")
 
 
-def _activity_note(activity: pd.DataFrame) -> Note:
-    reasons = activity["reason"].value_counts()
-    told = "; ".join(f"{reason} ({count:,} compounds)" for reason, count in reasons.items()) or "no treated wells"
-    return Note(f"Activity could not be called: {told}.")
+def effect_sentence(comparison: pd.DataFrame) -> str:
+    """Whether wells of one batch or plate still resemble one another more than chance, as configured."""
+    told = []
+    configured = comparison[(comparison["choice"] == CONFIGURED) & comparison["value"].notna()]
+    for metric, what in ((BATCH_MAP, "batch"), (PLATE_MAP, "plate")):
+        for row in records(configured[configured["metric"] == metric]):
+            left = f"some {what} effect is left" if row["ci_low"] > row["chance"] else f"no {what} effect is seen"
+            told.append(
+                f"{left} (wells of other compounds on the same {what} come first with mAP {number(row['value'])} "
+                f"{interval(row['ci_low'], row['ci_high'])}; chance {number(row['chance'])})"
+            )
+    if not told:
+        return "Whether batches and plates leave a trace was not measured."
+    return f"As configured, {' and '.join(told)}."

@@ -1,4 +1,4 @@
-"""Section 4: how well held-out compounds are found, by every method."""
+"""How well held-out compounds are found, by every method."""
 
 from typing import Any
 
@@ -6,102 +6,72 @@ import pandas as pd
 
 from dssl.evaluation.ranks import MEAN_NORMALIZED_RANK, MRR
 from dssl.evaluation.statistics import ALL_FOLDS
-from dssl.report.content import Figure, Note, Part, Section, interval, number, p_text, records
-from dssl.report.figures import OTHER_METHODS, PALETTE, interval_dots, style, svg_uri
-from dssl.report.retrieval_neighbors import neighbor_parts, neighbor_sentences
+from dssl.report.content import Figure, Folded, Heading, Note, Part, Section, Text, records
+from dssl.report.figures import OTHER_METHODS, PALETTE, csv_text, interval_dots, style, svg_uri
+from dssl.report.retrieval_curve import curve_figure, curve_table
 from dssl.report.retrieval_question import held_out_text
 from dssl.report.retrieval_strata import strata_parts
 from dssl.report.retrieval_tables import (
     COMPOUND,
-    SIGNIFICANT,
-    WHOLE,
+    LEARNED,
     comparison_table,
     direction_name,
     in_order,
     level_table,
     main_table,
 )
+from dssl.report.retrieval_words import retrieval_sentences, tally
 from dssl.settings.preparation import PairAndSplitSettings
 
-LEARNED = "dssl"
+METHODS = (
+    "dssl is the model: the trained models of all seeds together (dssl_trained; dssl_one_model: of the first seed alone) "
+    "averaged with the closed form of the same two steps, regularised canonical directions (dssl_closed_form), which makes "
+    "it a stacked model.",
+    "The other methods are controls that any model has to beat, tuned on validation compounds too: random vectors, cell "
+    "count alone, the most similar training molecules, partial least squares (pls), canonical correlations (cca), kernel "
+    "ridge regression from fingerprints, from descriptors and from both, and learned baselines (infonce: the shared code "
+    "without its bottleneck; joint_opt: both codes in one objective; focal: both with a clamped cosine between them; "
+    "dmvae: an autoencoder).",
+)
 
 
 def retrieval_section(
     retrieval: pd.DataFrame,
     comparisons: pd.DataFrame,
     strata: pd.DataFrame,
-    enrichment: pd.DataFrame,
+    queries: pd.DataFrame,
     split: PairAndSplitSettings,
 ) -> Section:
-    """Sentences, figure, main table, paired comparisons, strata, what neighbours share, and the other levels."""
-    title = "Retrieval of held-out compounds"
+    """What was asked, what was found in words, how far down the list, all methods, and for which compounds."""
+    title = "Do molecule and phenotype find each other?"
     pooled = in_order(retrieval[retrieval["fold"].astype(str) == ALL_FOLDS])
     main = pooled[pooled["level"] == COMPOUND]
     if main.empty:
         return Section("retrieval", title, [], [Note("There are no retrieval results at the compound level.")])
-    parts: list[Part] = [figure(main), main_table(main)]
-    if len(comparisons):
-        parts.append(comparison_table(in_order(comparisons)))
-    parts += [*strata_parts(strata), *neighbor_parts(enrichment)]
-    others = pooled[(pooled["level"] != COMPOUND) & pooled["metric"].isin([MRR, MEAN_NORMALIZED_RANK])]
-    if len(others):
-        parts.append(level_table(others))
     intro = (
         "A held-out compound's phenotype is compared with the structures of a library of held-out compounds (or the "
         "other way round), and the place of the right one in the order is recorded. The whole library holds all "
         "held-out compounds of the fold; the batch library only those measured in the query's own batch (or plate), "
-        "so that batch effects cannot help. dssl is the model: the trained models of all seeds together "
-        "(dssl_trained; dssl_one_model: of the first seed alone) averaged with the closed form of the same two steps, "
-        "regularised canonical directions (dssl_closed_form), which makes it a stacked model; the other methods are "
-        "controls that any model has to beat, tuned on "
-        "validation compounds too: random vectors, cell count alone, the most similar training molecules, partial least "
-        "squares (pls), canonical correlations (cca), kernel ridge regression from fingerprints, from descriptors and "
-        "from both, and learned baselines (infonce: the shared code without its bottleneck; joint_opt: "
-        "both codes in one objective; focal: both with a clamped cosine between them; dmvae: an autoencoder)."
+        "so that batch effects cannot help."
     )
-    paragraphs = [held_out_text(split), intro, *sentences(main, comparisons), *neighbor_sentences(enrichment)]
-    return Section("retrieval", title, paragraphs, parts)
-
-
-def sentences(main: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
-    """What the tables say of each direction, in the whole library at the compound level."""
-    found = []
-    scores = main[(main["metric"] == MRR) & (main["library"] == WHOLE)]
-    for direction, block in scores.groupby("direction", sort=False):
-        best = max(records(block), key=lambda row: (float(row["value"]), str(row["method"]) == LEARNED))
-        text = (
-            f"{direction_name(str(direction))}: of {len(block)} methods, {best['method']} has the highest MRR, "
-            f"{number(best['value'])} {interval(best['ci_low'], best['ci_high'])}; chance is {number(best['chance'])} "
-            f"(n = {best['n_compounds']:.0f} compounds, libraries of {best['library_size']:.4g} on average)."
-        )
-        is_here = (comparisons["direction"] == direction) & (comparisons["library"] == WHOLE)
-        is_here &= (comparisons["level"] == COMPOUND) & (comparisons["metric"] == MRR)
-        found.append(" ".join([text, *verdicts(records(comparisons[is_here]))]))
-    return found
-
-
-def verdicts(compared: list[dict[str, Any]]) -> list[str]:
-    """Paired comparisons in words, corrected for their number; a difference that is not significant is no equality."""
-    clear = [row for row in compared if row["p_holm"] < SIGNIFICANT]
-    unclear = [row for row in compared if not row["p_holm"] < SIGNIFICANT]
-    found = [
-        f"{row['method_a']} is significantly {'better' if row['difference'] > 0 else 'worse'} than {row['method_b']} "
-        f"({_difference(row)})."
-        for row in clear
+    curves = curve_table(queries, main)
+    parts: list[Part] = [curve_figure(curves)] if len(curves) else []
+    parts += [
+        Heading("The model beside its controls"),
+        *(Text(sentence) for sentence in tally(comparisons)),
+        figure(main),
+        Folded("What the methods are", [Text(text) for text in METHODS]),
+        main_table(main),
     ]
-    if unclear:
-        which = "; ".join(f"{row['method_a']} and {row['method_b']} ({_difference(row)})" for row in unclear)
-        found.append(f"Not significant, so that these data do not tell which of the two is better: {which}.")
-    return found
-
-
-def _difference(row: dict[str, Any]) -> str:
-    bounds = interval(row["ci_low"], row["ci_high"])
-    return ", ".join(
-        part
-        for part in (f"difference {number(row['difference'])} {bounds}", f"corrected {p_text(row['p_holm'])}")
-        if part != "corrected "
-    )
+    if len(comparisons):
+        parts.append(comparison_table(in_order(comparisons)))
+    of_strata = strata_parts(strata)
+    if of_strata:
+        parts += [Heading("For which compounds does it work?"), *of_strata]
+    others = pooled[(pooled["level"] != COMPOUND) & pooled["metric"].isin([MRR, MEAN_NORMALIZED_RANK])]
+    if len(others):
+        parts.append(level_table(others))
+    return Section("retrieval", title, [*retrieval_sentences(main, comparisons), held_out_text(split), intro], parts)
 
 
 def figure(main: pd.DataFrame) -> Figure:
@@ -109,7 +79,7 @@ def figure(main: pd.DataFrame) -> Figure:
     from matplotlib.figure import Figure as Canvas
 
     scores = main[main["metric"] == MRR]
-    methods = list(dict.fromkeys(scores["method"].astype(str)))[::-1]
+    methods = _methods_in_order(scores)[::-1]
     directions, libraries = (list(dict.fromkeys(scores[name].astype(str))) for name in ("direction", "library"))
     height = (0.34 * len(methods) + 1.1) * len(libraries)
     with style():
@@ -132,7 +102,16 @@ def figure(main: pd.DataFrame) -> Figure:
         "paired comparisons.",
         "Mean reciprocal rank by method, direction and library, with intervals and chance",
         uri,
+        "retrieval-methods",
+        csv_text(scores),
     )
+
+
+def _methods_in_order(scores: pd.DataFrame) -> list[str]:
+    """The model and its parts first, then the controls; the best first in each."""
+    means = scores.groupby(scores["method"].astype(str))["value"].mean().sort_values(ascending=False, kind="stable")
+    names = pd.Series(means.index, dtype=str)
+    return sorted(names, key=lambda name: (name != LEARNED, not name.startswith(LEARNED)))
 
 
 def _dots(axis: Any, block: pd.DataFrame, methods: list[str]) -> None:

@@ -5,14 +5,15 @@ from typing import Any
 import pandas as pd
 
 from dssl.report.content import Cell, Figure, Part, Table, interval, number, p_text, records
-from dssl.report.figures import OTHER_METHODS, PALETTE, interval_dots, style, svg_uri
+from dssl.report.figures import OTHER_METHODS, PALETTE, csv_text, interval_dots, style, svg_uri
 from dssl.report.retrieval_tables import SIGNIFICANT
 
 LEARNED = {"dssl": PALETTE[0], "dssl_specific": PALETTE[1]}
+ACROSS = "phenotype_to_molecule"
 SPACES = {
     "phenotype": "phenotypes near a phenotype",
     "molecule": "molecules near a molecule",
-    "phenotype_to_molecule": "molecules near a phenotype",
+    ACROSS: "molecules near a phenotype",
 }
 NO_NEIGHBORS = (
     "What neighbours share could not be asked: no kept column of the molecules (molecules.keep) has a value that two "
@@ -58,7 +59,7 @@ def neighbor_figure(enrichment: pd.DataFrame) -> Figure:
     methods = list(dict.fromkeys(enrichment["method"].astype(str)))[::-1]
     furthest = enrichment.groupby(enrichment["column"].astype(str))["fold_enrichment_high"].max()
     with style():
-        size = (4.0 * len(SPACES) + 1.2, (0.3 * len(methods) + 1.1) * len(columns) + 0.3)
+        size = (3.0 * len(SPACES) + 1.8, (0.3 * len(methods) + 1.1) * len(columns) + 0.3)
         canvas = Canvas(figsize=size, layout="constrained")
         axes = canvas.subplots(len(columns), len(SPACES), squeeze=False, sharey=True)
         for row, column in enumerate(columns):
@@ -66,7 +67,7 @@ def neighbor_figure(enrichment: pd.DataFrame) -> Figure:
                 chosen = (enrichment["column"] == column) & (enrichment["space"] == space)
                 _forest(axes[row, place], enrichment[chosen], methods)
                 axes[row, place].set_xlim(0, 1.05 * max(furthest[column], 1))
-                axes[row, place].set_title(f"{column}: {name}", parse_math=False)
+                axes[row, place].set_title(f"{column}:\n{name}", parse_math=False)
                 axes[row, place].set_xlabel("times as often as random pairs" if row == len(columns) - 1 else "")
         uri = svg_uri(canvas)
     return Figure(
@@ -76,6 +77,8 @@ def neighbor_figure(enrichment: pd.DataFrame) -> Figure:
         "phenotypes of compounds with one mechanism; where structures alone do as well, it has learned chemistry.",
         "Fold enrichment of shared annotations among neighbours by method",
         uri,
+        "neighbour-enrichment",
+        csv_text(enrichment),
     )
 
 

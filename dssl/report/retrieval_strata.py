@@ -7,10 +7,9 @@ import pandas as pd
 from dssl.evaluation.ranks import MEAN_NORMALIZED_RANK, MRR
 from dssl.evaluation.strata import ACTIVITY, CORRELATION, DOSE, LENGTH, SIMILARITY
 from dssl.report.content import Cell, Figure, Part, Table, interval, number, records
-from dssl.report.figures import PALETTE, style, svg_uri
-from dssl.report.retrieval_tables import COMPOUND, WHOLE, direction_name, in_order
+from dssl.report.figures import PALETTE, csv_text, style, svg_uri
+from dssl.report.retrieval_tables import COMPOUND, LEARNED, WHOLE, direction_name, in_order, is_control
 
-LEARNED = "dssl"
 BY_NAMES = {
     SIMILARITY: "similarity to the nearest training compound (Tanimoto)",
     ACTIVITY: "activity call",
@@ -21,6 +20,7 @@ BY_NAMES = {
 # one measure of how strong a phenotype is: the first of these that there is
 STRENGTH = (ACTIVITY, CORRELATION, LENGTH)
 ALWAYS_SHOWN = "nearest_neighbor"
+FEW_STRATA = 8  # whose labels stand side by side in the usual size
 
 
 def strata_parts(strata: pd.DataFrame) -> list[Part]:
@@ -45,8 +45,7 @@ def compared_methods(shown: pd.DataFrame) -> list[str]:
     """The model, the control with the highest mean MRR over strata of compounds, and the nearest neighbour."""
     scores = shown[(shown["metric"] == MRR) & (shown["level"] == COMPOUND)]
     weighted = scores["value"] * scores["n_compounds"]
-    # parts of the model are no controls
-    means = weighted[~scores["method"].str.startswith(LEARNED)].groupby(scores["method"]).sum()
+    means = weighted[is_control(scores["method"])].groupby(scores["method"]).sum()
     names = [LEARNED, *([str(means.idxmax())] if len(means) else []), ALWAYS_SHOWN]
     return [name for name in dict.fromkeys(names) if name in set(shown["method"])]
 
@@ -79,6 +78,8 @@ def strata_figure(shown: pd.DataFrame) -> Figure:
         "interval is wide, or left out (fewer than five), and the difference to its neighbours may be chance.",
         "Mean reciprocal rank by stratum of the compounds",
         uri,
+        "retrieval-strata",
+        csv_text(scores),
     )
 
 
@@ -96,10 +97,11 @@ def _strata_axis(axis: Any, block: pd.DataFrame, methods: list[str]) -> None:
     for place, name in enumerate(strata):
         label = "chance" if place == 0 else None
         axis.plot([place - 0.4, place + 0.4], [chances[name]] * 2, color=PALETTE[5], ls="--", lw=1.2, label=label)
-    axis.set_xticks(range(len(strata)), [f"{name}\nn = {sizes[name]}" for name in strata], parse_math=False)
+    labels = [f"{name}\nn = {sizes[name]}" for name in strata]
+    axis.set_xticks(range(len(strata)), labels, parse_math=False, fontsize=9 if len(strata) <= FEW_STRATA else 7)
     axis.set_xlim(-0.6, len(strata) - 0.4)
     axis.set_ylim(bottom=0)
-    axis.set_ylabel("MRR")
+    axis.set_ylabel("mean reciprocal rank")
 
 
 def strata_table(shown: pd.DataFrame) -> Table:

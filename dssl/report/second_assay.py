@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from dssl.report.content import Note, Section
+from dssl.report.content import Cell, Note, Section
 
 _WORDS = re.compile(r"\b(an? )?(molecular|molecule|structure)(s?)('s?|’s?)?(?![\w-])", flags=re.IGNORECASE)
 _SPOKEN_AS_VOWEL = re.compile(r"[AEFHILMNORSX](?=[A-Z0-9])|[aeioAEIO]")
@@ -14,25 +14,32 @@ _SPOKEN_AS_VOWEL = re.compile(r"[AEFHILMNORSX](?=[A-Z0-9])|[aeioAEIO]")
 def with_second_assay(sections: Sequence[Section], name: str) -> list[Section]:
     """Say `name` (such as "L1000 signature") where the sections say molecule or structure, and explain it first.
 
-    In the tables of what was screened, and in the settings, molecules are molecules.
+    In the figures and tables of what was screened, in the settings, and in what the user typed, molecules are molecules.
     """
     explained = Note(
         f"This screen compares two phenotypes of the same compounds: what elsewhere stands for the molecule is here its "
         f"{name}, the compound's mean profile in the second assay. Structures serve to join the two assays, and to hold "
         f"out compounds; no model sees them. Controls made of fingerprints are left out; descriptors are the {name}'s values."
     )
-    first, *others, settings = sections
-    opening = replace(first, paragraphs=_reword(first.paragraphs, name), parts=[explained, *first.parts])
-    return [opening, *(_reword(each, name) for each in others), settings]
+    summary, screened, *others, settings = sections
+    opening = _reword(summary, name)
+    return [
+        replace(opening, parts=[explained, *opening.parts]),
+        replace(screened, paragraphs=_reword(screened.paragraphs, name)),
+        *(_reword(each, name) for each in others),
+        settings,
+    ]
 
 
 def _reword(value: Any, name: str) -> Any:
     if isinstance(value, str):
         return value if value.startswith("data:") else _WORDS.sub(lambda found: _instead(found, name), value)
-    if isinstance(value, list):
-        return [_reword(each, name) for each in value]
+    if isinstance(value, list | tuple):
+        return type(value)(_reword(each, name) for each in value)
+    if isinstance(value, Cell) and value.quoted:
+        return value
     if is_dataclass(value) and not isinstance(value, type):
-        kept = ("identifier", "uri", "kind")
+        kept = ("identifier", "uri", "kind", "name", "data")
         return replace(
             value,
             **{each.name: _reword(getattr(value, each.name), name) for each in fields(value) if each.name not in kept},

@@ -10,11 +10,15 @@ from dssl.io import read_anndata, read_json, read_table, write_json, write_text
 from dssl.provenance import package_versions
 from dssl.settings.evaluation import ManifestSettings, ReportSettings
 from dssl.settings.screen import ScreenSettings
+from dssl.steps.describe import read_compounds
 from dssl.steps.lists import QUALITY, RECORD, listed
-from dssl.steps.registry import Input, Inputs, Output, step
+from dssl.steps.registry import Input, Inputs, Output, OutputFolder, step
 
 if TYPE_CHECKING:
     from dssl.report.learning import Run, Selection
+
+QUERIES = ("method", "level", "library", "direction", "fold", keys.COMPOUND_ID, "library_size", "mean_normalized_rank")
+NEIGHBORS = ("space", "column", "method", "fold", keys.COMPOUND_ID, "sharing", "expected", "n_neighbors")
 
 
 @step
@@ -55,51 +59,84 @@ def report(
     map_molecules: Input,
     example_compounds: Input,
     example_molecules: Input,
+    compounds: Input,
+    queries: Inputs,
+    neighbors: Inputs,
     html: Output,
+    figures: OutputFolder,
 ) -> None:
-    """Write the report: one HTML page that needs neither network nor script."""
-    from dssl.report.caveats import caveats_section, settings_section
+    """Write the report: one HTML page that needs neither network nor script, and its figures with their numbers."""
+    import numpy as np
+
+    from dssl.evaluation.statistics import ALL_FOLDS
+    from dssl.report.caveats import caveats_section, settings_section, short_limits
+    from dssl.report.content import figures_of
     from dssl.report.counterfactuals import counterfactuals_section
-    from dssl.report.examples import examples_section
-    from dssl.report.funnel import Screened, funnel_section
-    from dssl.report.knowledge import knowledge_section
+    from dssl.report.data_quality import quality_section, quality_sentences
+    from dssl.report.examples import example_parts
+    from dssl.report.first_compounds import first_section, first_sentences
+    from dssl.report.funnel import Screened, funnel_section, screened_sentence
+    from dssl.report.knowledge import knowledge_section, knowledge_sentences
     from dssl.report.learning import learning_section
     from dssl.report.maps import maps_section
+    from dssl.report.mechanisms import mechanism_sentences, mechanisms_section, values_of
     from dssl.report.page import render
-    from dssl.report.plates import plates_section
-    from dssl.report.preprocessing import preprocessing_section
     from dssl.report.retrieval import retrieval_section
+    from dssl.report.retrieval_question import held_out_text
+    from dssl.report.retrieval_words import retrieval_sentences
     from dssl.report.second_assay import with_second_assay
+    from dssl.report.summary import summary_section
 
     quality = pd.concat([_table(path) for path in listed(plates, QUALITY)], ignore_index=True)
     left_out = (excluded_wells, excluded_compounds, molecules, rejected, merged, dropped_features, folds)
+    screened = Screened(quality, *map(_table, left_out))
+    scores, compared, enriched = map(_table, (retrieval, comparisons, enrichment))
+    called, choices = _table(activity), _table(comparison)
+    explained, leaked = _table(attribution), _table(leakage)
+    described = read_compounds(compounds)
+    rng = np.random.default_rng(screen.evaluate_retrieval.seed)
+    values = values_of(_folds(neighbors, NEIGHBORS), enriched, described, rng)
     selections = _selections(selected, candidates)
-    scores = _table(retrieval)
+    pooled = scores[scores["fold"].astype(str) == ALL_FOLDS]
+    split, thresholds = screen.pair_and_split, screen.describe_compounds
+    examples = example_parts(
+        read_anndata(example_compounds),
+        read_anndata(example_molecules),
+        wildcards_of(example_compounds)["fold"],
+        settings.n_examples,
+    )
     sections = [
-        funnel_section(Screened(quality, *map(_table, left_out))),
-        plates_section(quality, read_anndata(profiles)),
-        preprocessing_section(_table(comparison), _table(activity)),
-        learning_section(selections, _runs(selections, shared_histories, specific_histories)),
-        retrieval_section(scores, _table(comparisons), _table(strata), _table(enrichment), screen.pair_and_split),
+        summary_section(
+            screened=[screened_sentence(screened)],
+            quality=quality_sentences(quality, called, choices),
+            retrieval=[*retrieval_sentences(pooled, compared), held_out_text(split)],
+            shared=knowledge_sentences(explained, leaked),
+            mechanisms=mechanism_sentences(values),
+            first=first_sentences(described, thresholds),
+            limits=short_limits(simulated),
+        ),
+        funnel_section(screened),
+        quality_section(quality, read_anndata(profiles), called, choices),
+        retrieval_section(scores, compared, _table(strata), _folds(queries, QUERIES), split),
+        knowledge_section(_table(probes), _table(dependence), _table(information), explained, leaked),
+        mechanisms_section(values, enriched),
+        first_section(described, thresholds, settings.n_first, examples),
         maps_section(
             read_anndata(map_compounds),
             read_anndata(map_molecules),
             wildcards_of(map_compounds)["fold"],
             settings.color_by,
         ),
-        knowledge_section(*map(_table, (probes, dependence, information, attribution, leakage))),
         counterfactuals_section(*map(_table, (counterfactuals, counterfactual_tests, decoded, not_predicted))),
-        examples_section(
-            read_anndata(example_compounds),
-            read_anndata(example_molecules),
-            wildcards_of(example_compounds)["fold"],
-            settings.n_examples,
-        ),
         caveats_section(scores, simulated),
+        learning_section(selections, _runs(selections, shared_histories, specific_histories)),
         settings_section(screen.model_dump(mode="json", exclude_none=True), package_versions()),
     ]
     if screen.second_assay is not None:
         sections = with_second_assay(sections, screen.second_assay.name)
+    for figure in figures_of(sections):
+        write_text(figures / f"{figure.name}.svg", figure.svg.decode())
+        write_text(figures / f"{figure.name}.csv", figure.data)
     title = settings.title or screen.screen
     write_text(html, render(title, screen.screen, __version__, simulated, sections))
 
@@ -124,6 +161,10 @@ def _table(path: Path) -> pd.DataFrame:
     return read_table(
         path, text_columns=["fold", keys.PLATE, keys.BATCH, keys.WELL, keys.COMPOUND_ID, "column", "reason"]
     )
+
+
+def _folds(paths: list[Path], columns: tuple[str, ...]) -> pd.DataFrame:
+    return pd.concat([read_table(path, columns, ["fold", keys.COMPOUND_ID]) for path in paths], ignore_index=True)
 
 
 def _selections(selected: list[Path], candidates: list[Path]) -> list["Selection"]:

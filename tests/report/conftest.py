@@ -161,6 +161,49 @@ def enrichment_table() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, "n_neighbors", "p_holm"])
 
 
+def neighbor_rows(compounds: list[str], fold: str = "0") -> pd.DataFrame:
+    """Neighbours of every compound: the model finds more that share a value than the control and than chance."""
+    rows = [
+        (space, "mechanism", method, fold, compound, sharing, 0.1, 5)
+        for space, (method, sharing), compound in product(
+            ("phenotype_to_molecule", "phenotype"), (("dssl", 0.4), ("kernel_ridge", 0.2), ("random", 0.1)), compounds
+        )
+    ]
+    columns = ["space", "column", "method", "fold", "compound_id", "sharing", "expected", "n_neighbors"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def query_rows(compounds: list[str], fold: str = "0") -> pd.DataFrame:
+    """Ranks of every compound: k-th of all for the k-th compound, by every method."""
+    n = len(compounds)
+    rows = [
+        (method, "compound", "whole", direction, fold, compound, n, place / max(n - 1, 1))
+        for method, direction, (place, compound) in product(
+            METHODS, ("phenotype_to_molecule", "molecule_to_phenotype"), enumerate(compounds)
+        )
+    ]
+    columns = ["method", "level", "library", "direction", "fold", "compound_id", "library_size", "mean_normalized_rank"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def compound_rows(obs: pd.DataFrame) -> pd.DataFrame:
+    """The table of describe_compounds: the k-th compound has rank k + 1; every third is active."""
+    n = len(obs)
+    place = np.arange(n)
+    percentile = 1 - place / (n - 1) if n > 1 else np.array([np.nan])
+    active = np.where(place % 3 == 0, "true", "false")
+    novel, confident = np.where(place % 2 == 0, "true", "false"), np.where(percentile >= 0.9, "true", "false")
+    table = obs[[keys.COMPOUND_ID, keys.NAME, keys.SMILES, "mechanism"]].reset_index(drop=True)
+    return table.assign(
+        inchikey="", n_wells=2, n_plates=2, doses_um="10", cell_count=np.nan, activity_map=0.6, activity_p_fdr=0.02,
+        active=active, fold="0", library_size=n, chance_rank=(n + 1) / 2, rank_phenotype_to_molecule=place + 1,
+        percentile_phenotype_to_molecule=percentile, rank_molecule_to_phenotype=place + 1,
+        percentile_molecule_to_phenotype=percentile, training_similarity=np.where(place % 2 == 0, 0.2, 0.6),
+        seen_in_handover_model="true", priority=place + 1, priority_reason="active; found", novel=novel,
+        confident=confident,
+    )  # fmt: skip
+
+
 def probe_rows(folds: list[str]) -> pd.DataFrame:
     rows = []
     for fold, (column, kind, level), code in product(
@@ -402,7 +445,16 @@ def make_up(
         "map_molecules": writer.adata(f"embed_screen/fold~{shown}/molecules.h5ad", molecules),
         "example_compounds": writer.adata("embed_screen/fold~0/compounds.h5ad", compounds),
         "example_molecules": writer.adata("embed_screen/fold~0/molecules.h5ad", molecules),
+        "compounds": writer.table("compounds.tsv", compound_rows(compounds.obs)),
+        "queries": [
+            writer.table(f"evaluate_retrieval/fold~{fold}/queries.tsv", query_rows(ids, fold)) for fold in test_folds
+        ],
+        "neighbors": [
+            writer.table(f"evaluate_retrieval/fold~{fold}/neighbors.tsv", neighbor_rows(ids, fold))
+            for fold in test_folds
+        ],
         "html": folder / "report.html",
+        "figures": folder / "report/figures",
     }
     return MadeUp(folder, arguments)
 
@@ -414,10 +466,16 @@ def made() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def made_up_page(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The page of a screen whose user likes to type HTML."""
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> MadeUp:
+    """The finished report of a screen whose user likes to type HTML."""
     from dssl.steps.report import report
 
     made = make_up(tmp_path_factory.mktemp("report"), user_text="<script>alert('$x_1$')</script>")
     report(**made.arguments)
-    return str(made.arguments["html"].read_text(encoding="utf-8"))
+    return made
+
+
+@pytest.fixture(scope="session")
+def made_up_page(made_up: MadeUp) -> str:
+    """The page of that report."""
+    return str(made_up.arguments["html"].read_text(encoding="utf-8"))

@@ -51,6 +51,7 @@ MADE_FROM = {
     "report": {
         "summarize_folds",
         "summarize_counterfactuals",
+        "describe_compounds",
         "embed_screen",
         "call_activity",
         "compare_preprocessing",

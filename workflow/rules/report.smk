@@ -80,10 +80,14 @@ rule report:
         example_molecules=expand(
             rules.embed_screen.output.molecules, fold=TEST_FOLDS[0]
         ),
+        compounds=rules.describe_compounds.output.table,
+        queries=expand(rules.evaluate_retrieval.output.queries, fold=TEST_FOLDS),
+        neighbors=expand(rules.evaluate_retrieval.output.neighbors, fold=TEST_FOLDS),
     output:
         html=report(
             f"{OUT}/report.html", caption="../report/report.rst", category="Report"
         ),
+        figures=directory(f"{OUT}/report/figures"),
         provenance=f"{OUT}/report/provenance.json",
     log:
         f"logs/{SCREEN.screen}/report.log",
@@ -117,7 +121,9 @@ rule report:
         "--counterfactual-tests {input.counterfactual_tests} --decoded {input.decoded} "
         "--not-predicted {input.not_predicted} --map-compounds {input.map_compounds} "
         "--map-molecules {input.map_molecules} --example-compounds {input.example_compounds} "
-        "--example-molecules {input.example_molecules} --html {output.html} "
+        "--example-molecules {input.example_molecules} --compounds {input.compounds} "
+        "--queries {input.queries} --neighbors {input.neighbors} "
+        "--html {output.html} --figures {output.figures} "
         "--provenance {output.provenance} 2> {log}"
 
 

@@ -1,0 +1,151 @@
+"""What retrieval found, in words: the model beside chance and its strongest control."""
+
+from typing import Any
+
+import pandas as pd
+
+from dssl.evaluation.ranks import MRR
+from dssl.report.content import count, interval, number, p_text, percent, percent_interval, records
+from dssl.report.retrieval_tables import COMPOUND, LEARNED, SIGNIFICANT, WHOLE, direction_name, is_control
+
+# the first few that a person would look at; in a library of fewer than four times as many, only the first
+FIRST_FEW = 5
+WORDS = {"top_1": "in the first place", "top_5": "among the first five"}
+ASKED = {
+    "phenotype_to_molecule": ("phenotype", "molecule"),
+    "molecule_to_phenotype": ("molecule", "phenotype"),
+}
+METHOD_WORDS = {
+    "cca": "canonical correlations",
+    "cell_count": "cell count alone",
+    "dmvae": "a disentangling autoencoder",
+    "focal": "FOCAL, a learned baseline",
+    "infonce": "a contrastive model without the bottleneck",
+    "joint_opt": "both codes in one objective",
+    "kernel_ridge": "kernel ridge regression from fingerprints",
+    "kernel_ridge_both": "kernel ridge regression from fingerprints and descriptors",
+    "kernel_ridge_descriptors": "kernel ridge regression from descriptors",
+    "nearest_neighbor": "the most similar training molecules",
+    "pls": "partial least squares",
+    "random": "random vectors",
+}
+
+
+def whole_library(retrieval: pd.DataFrame, direction: str) -> pd.DataFrame:
+    """Rows of one direction at the compound level, in the whole library."""
+    chosen = (retrieval["direction"] == direction) & (retrieval["library"] == WHOLE) & (retrieval["level"] == COMPOUND)
+    return retrieval[chosen]
+
+
+def strongest_control(rows: pd.DataFrame) -> str | None:
+    """The control with the highest mean reciprocal rank; None without controls."""
+    scores = rows[(rows["metric"] == MRR) & is_control(rows["method"])]
+    return str(scores.loc[scores["value"].astype(float).idxmax(), "method"]) if len(scores) else None
+
+
+def method_words(method: str) -> str:
+    """A method as people call it, with its name in the tables."""
+    words = METHOD_WORDS.get(method)
+    return f"{words} ({method})" if words else method
+
+
+def retrieval_sentences(main: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
+    """A few sentences for each direction: shares found, chance, the strongest control, and whether the model beats it."""
+    found = []
+    for direction in ASKED:
+        rows = whole_library(main, direction)
+        scores = {(str(row["method"]), str(row["metric"])): row for row in records(rows)}
+        if (LEARNED, MRR) not in scores:
+            continue
+        told = [_found_sentence(direction, scores), chance_verdict(scores[LEARNED, MRR])]
+        control = strongest_control(rows)
+        if control:
+            told.append(_control_sentence(control, scores, whole_library(comparisons, direction)))
+        found.append(" ".join(told))
+    return found
+
+
+def _metric(row: dict[str, Any]) -> str:
+    return "top_5" if row["library_size"] >= 4 * FIRST_FEW else "top_1"
+
+
+def _found_sentence(direction: str, scores: dict[tuple[str, str], dict[str, Any]]) -> str:
+    query, item = ASKED[direction]
+    row = scores[LEARNED, _metric(scores[LEARNED, MRR])]
+    return (
+        f"{direction_name(direction)}: shown the {query} of a compound that it has never seen, the model puts the right "
+        f"one of {count(round(row['library_size']), item)} {WORDS[str(row['metric'])]} for {percent(row['value'])} "
+        f"{percent_interval(row['ci_low'], row['ci_high'])} of {count(int(row['n_compounds']), 'compound')}; a blind "
+        f"guess would for {percent(row['chance'])}."
+    )
+
+
+def chance_verdict(row: dict[str, Any]) -> str:
+    """Whether the model does better than guessing, by its mean reciprocal rank."""
+    if row["chance"] >= 1:
+        return "With a single one to choose from, this says nothing."
+    if not row["p_value"] < SIGNIFICANT:
+        p_value = p_text(row["p_value"])
+        return f"That is not shown to be better than guessing{f' ({p_value})' if p_value else ''}."
+    if row["value"] <= row["chance"]:
+        return "On average over all ranks that is no better than guessing."
+    return f"That is better than guessing ({p_text(row['p_value'])})."
+
+
+def _control_sentence(control: str, scores: dict[tuple[str, str], dict[str, Any]], comparisons: pd.DataFrame) -> str:
+    row = scores.get((control, _metric(scores[LEARNED, MRR])))
+    share = f" does so for {percent(row['value'])} {percent_interval(row['ci_low'], row['ci_high'])}" if row else ""
+    start = f"The strongest control, {method_words(control)},{share};"
+    is_pair = (comparisons["method_a"] == LEARNED) & (comparisons["method_b"] == control)
+    pairs = records(comparisons[is_pair & (comparisons["metric"] == MRR)])
+    if not pairs:
+        return f"{start} the two were not compared on the same compounds."
+    (pair,) = pairs
+    return f"{start} {verdict(pair)} ({_difference(pair)})."
+
+
+def verdict(pair: dict[str, Any]) -> str:
+    """Whether the model beats a control, by a corrected paired test; a difference that is not significant is no equality."""
+    if not pair["p_holm"] < SIGNIFICANT:
+        return "these data do not tell which of the two is better"
+    if pair["difference"] > 0:
+        return "the model is better than it"
+    return "the model is worse than it, so that the control should be used instead"
+
+
+def _difference(pair: dict[str, Any]) -> str:
+    # three decimals: what is smaller is no difference to a reader
+    value, low, high = (round(float(pair[name]), 3) for name in ("difference", "ci_low", "ci_high"))
+    tests = [text for text in (p_text(pair["p_value"]), _corrected(pair)) if text]
+    tested = f", paired {', '.join(tests)}" if tests else ""
+    return f"difference in mean reciprocal rank {number(value)} {interval(low, high)}{tested}"
+
+
+def _corrected(pair: dict[str, Any]) -> str:
+    text = p_text(pair["p_holm"])
+    return f"corrected {text}" if text else ""
+
+
+def tally(comparisons: pd.DataFrame) -> list[str]:
+    """Of all controls, how many the model beats, loses to, and is not told apart from, in each direction."""
+    found = []
+    for direction in ASKED:
+        rows = whole_library(comparisons, direction)
+        chosen = (rows["metric"] == MRR) & (rows["method_a"] == LEARNED) & is_control(rows["method_b"])
+        pairs = records(rows[chosen])
+        if not pairs:
+            continue
+        clear = [pair for pair in pairs if pair["p_holm"] < SIGNIFICANT]
+        better = [str(pair["method_b"]) for pair in clear if pair["difference"] > 0]
+        worse = [str(pair["method_b"]) for pair in clear if pair["difference"] <= 0]
+        unclear = [str(pair["method_b"]) for pair in pairs if pair not in clear]
+        found.append(
+            f"{direction_name(direction)}: of {count(len(pairs), 'control')} the model is better than {_named(better)}, "
+            f"worse than {_named(worse)}, and not told apart from {_named(unclear)} (mean reciprocal rank, paired, "
+            f"corrected p < {SIGNIFICANT:g}; what is not told apart is not therefore equal)."
+        )
+    return found
+
+
+def _named(methods: list[str]) -> str:
+    return f"{len(methods)} ({', '.join(methods)})" if methods else "none"
