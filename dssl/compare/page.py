@@ -11,6 +11,7 @@ from dssl.report.content import Cell, Part, Section, Table, cells, frame_table, 
 from dssl.report.retrieval_tables import METRIC_NAMES, direction_name
 
 SHOWN = 20
+SAME_CHANCE = 0.01
 
 
 def sections_of(comparison: Comparison) -> list[Section]:
@@ -108,7 +109,9 @@ def _metric_row(row: dict[str, Any]) -> list[Cell]:
 
 
 def shown_by(row: dict[str, Any]) -> str:
-    """What an interval of a difference shows, in words."""
+    """What an interval of a difference shows, in words; nothing where chance is not the same for both."""
+    if abs(row["chance_a"] - row["chance_b"]) > SAME_CHANCE:
+        return "chance differs: not comparable"
     if row["ci_low"] == row["ci_high"] == 0:
         return "the same"
     if row["ci_low"] <= 0 <= row["ci_high"]:

@@ -135,7 +135,9 @@ def test_what_codes_know_stands_beside_chance_and_the_spread_of_folds(make: Make
     [(-0.1, 0.2, "no difference shown"), (0.1, 0.2, "b is higher"), (-0.2, -0.1, "b is lower"), (0, 0, "the same")],
 )
 def test_words_follow_the_interval(low: float, high: float, expected: str) -> None:
-    assert shown_by({"ci_low": low, "ci_high": high, "difference": (low + high) / 2}) == expected
+    row = {"ci_low": low, "ci_high": high, "difference": (low + high) / 2, "chance_a": 0.1, "chance_b": 0.105}
+    assert shown_by(row) == expected
+    assert shown_by(row | {"chance_b": 0.2}) == "chance differs: not comparable"
 
 
 def test_the_command_prints_and_writes_json_and_a_page(make: Make, tmp_path: Path) -> None:
