@@ -33,6 +33,7 @@ def handover(
     title: str,
     fold: str,
     simulated: bool,
+    second_assay: str,
     pairs: Input,
     table: Input,
     compounds: Input,
@@ -95,7 +96,7 @@ def handover(
         write_table(path, safe_frame(_said(frame)))
     meanings = contents.data_dictionary({path.name: columns for path, (_, columns) in tables.items()})
     write_table(dictionary, safe_frame(meanings))
-    notes = contents.notes(fold, rows.molecule.obs, simulated)
+    notes = contents.notes(fold, rows.molecule.obs, simulated, second_assay)
     columns = contents.compound_dictionary(described)
     write_workbook(workbook, described, columns, meanings, [title, *notes], settings.max_structures)
     write_sdf(structures, _said(described))
