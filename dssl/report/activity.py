@@ -50,7 +50,7 @@ def activity_figure(found: pd.DataFrame) -> Figure:
         axis = canvas.subplots()
         axis.hist(
             [values for values, _ in groups.values()],
-            bins=bins,
+            bins=list(bins),
             stacked=True,
             color=[colour for _, colour in groups.values()],
             label=[f"{name} (n = {len(values)})" for name, (values, _) in groups.items()],

@@ -41,7 +41,7 @@ def variance_sentences(groups: pd.DataFrame) -> list[str]:
     names = [name for name in dict.fromkeys(means["grouping"]) if name != ALL]
     first = means[(means["grouping"] == names[0]) & means[NEITHER].notna()] if names else means.iloc[:0]
     if len(first) > 1:
-        shared, specific = (first.loc[first[part].idxmax()] for part in ("shared", "specific"))
+        shared, specific = (first.iloc[int(first[part].astype(float).argmax())] for part in ("shared", "specific"))
         told.append(
             f"By {names[0]}, the structure tells most of {shared['group']} ({percent(shared['shared'])} by the shared code "
             f"only), and the specific code most of {specific['group']} ({percent(specific['specific'])})."

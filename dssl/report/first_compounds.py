@@ -1,5 +1,7 @@
 """Which compounds to look at first: active, novel, confident; in words, as a figure, and drawn."""
 
+from typing import Any
+
 import pandas as pd
 
 from dssl import keys
@@ -104,14 +106,21 @@ def first_figure(drawn: pd.DataFrame, n_all: int, settings: DescribeCompoundsSet
         axis.add_patch(Rectangle((0, 100 * settings.confident_above), *corner, color="#E6F1F8", lw=0, zorder=0))
         axis.axhline(100 * settings.confident_above, color=GREY, lw=1, zorder=0)
         axis.axvline(settings.novel_below, color=GREY, lw=1, zorder=0)
-        for chosen, look, name in (
-            (~active, {"facecolors": "none", "edgecolors": OTHER_METHODS}, "not active, or not called"),
-            (active, {"color": PALETTE[0]}, "active"),
+        for chosen, (face, edge), name in (
+            (~active, ("none", OTHER_METHODS), "not active, or not called"),
+            (active, (PALETTE[0], PALETTE[0]), "active"),
         ):
             label = f"{name} (n = {chosen.sum():,})"
             rasterized = len(drawn) > 2000
             axis.scatter(
-                similarity[chosen], 100 * percentile[chosen], s=20, lw=0.9, label=label, rasterized=rasterized, **look
+                similarity[chosen],
+                100 * percentile[chosen],
+                s=20,
+                lw=0.9,
+                facecolors=face,
+                edgecolors=edge,
+                label=label,
+                rasterized=rasterized,
             )
         axis.set(xlim=(0, 1.02), ylim=(-2, 102))
         axis.set_xlabel("Tanimoto similarity to the nearest training compound")
@@ -183,10 +192,10 @@ def _rank(row: "dict[str, object]", rank: str, percentile: str) -> Cell:
     return Cell(f"{_float(row[rank]):g} of {_float(row[keys.LIBRARY_SIZE]):.0f}", f"beats {beaten}")
 
 
-def _name(row: "dict[str, object]") -> str:
+def _name(row: "dict[str, Any]") -> str:
     name = row.get(keys.NAME)
     return str(row[keys.COMPOUND_ID]) if name is None or pd.isna(name) or name == "" else str(name)
 
 
-def _float(value: object) -> float:
+def _float(value: Any) -> float:
     return float("nan") if pd.isna(value) else float(str(value))

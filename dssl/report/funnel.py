@@ -101,7 +101,8 @@ def funnel_figure(stages: pd.DataFrame) -> Figure:
         "Read from top to bottom: what came in (blue), what was left out and why (orange; of several reasons the first "
         "is counted), what is left and was used (green). The numbers stand beside the bars; small losses may be too "
         "thin to be seen.",
-        "Funnels of wells and molecules: " + "; ".join(f"{row.stage} {abs(row.n):,}" for row in stages.itertuples()),
+        "Funnels of wells and molecules: "
+        + "; ".join(f"{stage} {abs(n):,}" for stage, n in zip(stages["stage"], stages["n"], strict=True)),
         uri,
         "screened",
         csv_text(stages),

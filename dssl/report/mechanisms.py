@@ -79,7 +79,7 @@ def values_of(
 def _control(enrichment: pd.DataFrame, column: str) -> str | None:
     rows = enrichment[(enrichment["space"] == ACROSS) & (enrichment["column"] == column)]
     rows = rows[is_control(rows["method"])]
-    return str(rows.loc[rows[SHARING].astype(float).idxmax(), "method"]) if len(rows) else None
+    return str(rows["method"].iloc[int(rows[SHARING].astype(float).argmax())]) if len(rows) else None
 
 
 def _means(rows: pd.DataFrame, compounds: pd.DataFrame, column: str, rng: np.random.Generator) -> pd.DataFrame:

@@ -40,7 +40,7 @@ def whole_library(retrieval: pd.DataFrame, direction: str) -> pd.DataFrame:
 def strongest_control(rows: pd.DataFrame) -> str | None:
     """The control with the highest mean reciprocal rank; None without controls."""
     scores = rows[(rows["metric"] == MRR) & is_control(rows["method"])]
-    return str(scores.loc[scores["value"].astype(float).idxmax(), "method"]) if len(scores) else None
+    return str(scores["method"].iloc[int(scores["value"].astype(float).argmax())]) if len(scores) else None
 
 
 def method_words(method: str) -> str:
