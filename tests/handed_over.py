@@ -157,6 +157,7 @@ def make_handover(
         title="<b>Made & up</b>",
         fold="0",
         simulated=True,
+        second_assay="" if calibrated else "L1000 signature",
         fold_compounds=[inputs["compounds"]],
         fold_molecules=[inputs["molecules"]],
         calibration=calibration if calibrated else None,

@@ -58,6 +58,7 @@ def handover(
     molecules_file: Output,
     screen_file: Output,
     copies: Outputs,
+    second_assay: str = "",
 ) -> None:
     """Write what is handed over: CSV and Excel tables, SDF, AnnData and MuData, copies of the pages, a README."""
     from dssl.report.handover import contents
@@ -95,7 +96,7 @@ def handover(
         write_table(path, safe_frame(_said(frame)))
     meanings = contents.data_dictionary({path.name: columns for path, (_, columns) in tables.items()})
     write_table(dictionary, safe_frame(meanings))
-    notes = contents.notes(fold, rows.molecule.obs, simulated)
+    notes = contents.notes(fold, rows.molecule.obs, simulated, second_assay)
     columns = contents.compound_dictionary(described)
     write_workbook(workbook, described, columns, meanings, [title, *notes], settings.max_structures)
     write_sdf(structures, _said(described))

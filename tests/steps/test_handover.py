@@ -202,6 +202,8 @@ def test_a_screen_of_one_compound_without_calibration(tmp_path: Path) -> None:
     assert hits[["percentile", "precision"]].isna().all(axis=None)
     assert read_table(out / "neighbours.csv").empty
     assert anndata.read_h5ad(out / "profiles.h5ad").n_obs == 1
+    page = (out / "README.html").read_text()
+    assert "it is the compound&#39;s L1000 signature, its mean profile in the second assay" in page
 
 
 def test_hundreds_of_mechanisms_have_colours_for_the_frequent_ones(tmp_path: Path) -> None:

@@ -158,8 +158,16 @@ def kept_names(table: pd.DataFrame) -> list[str]:
     return [str(name) for name in table.columns if name not in own]
 
 
-def notes(fold: str, obs: pd.DataFrame, simulated: bool) -> list[str]:
-    """What has to be known before anything is concluded from the files; `obs` is of the embedded molecules."""
+def notes(fold: str, obs: pd.DataFrame, simulated: bool, second_assay: str) -> list[str]:
+    """What has to be known before anything is concluded from the files.
+
+    Parameters
+    ----------
+    fold : whose model is handed over.
+    obs : of the embedded molecules.
+    simulated : whether the data are.
+    second_assay : what stands in place of the molecules; "" for molecules themselves.
+    """
     trained = int((obs[keys.SPLIT].astype(str) == keys.TRAIN).sum())
     held_out = (
         "each compound was ranked by a model that had seen neither it nor any compound of its library."
@@ -168,6 +176,14 @@ def notes(fold: str, obs: pd.DataFrame, simulated: bool) -> list[str]:
     )
     return [
         *(["The data are simulated: nothing here says anything about real compounds."] if simulated else []),
+        *(
+            [
+                f"This screen compares two phenotypes: where files and columns say molecule, it is the compound's {second_assay}, "
+                "its mean profile in the second assay. Structures only identify the compounds."
+            ]
+            if second_assay
+            else []
+        ),
         f"Codes, maps and neighbours are of the model of fold {fold}. It was trained on {trained} of {len(obs)} compounds: "
         "for these they describe, and are no evidence that the model finds anything. The columns seen_in_handover_model, "
         "in_training and split say which they are.",

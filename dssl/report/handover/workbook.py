@@ -115,6 +115,8 @@ def _compound_sheet(book: Any, table: pd.DataFrame, columns: Sequence[Column], d
             # position 1: moved, sized and hidden with its cell, so that sorting and filtering take it along
             how = {"object_position": 1, "x_offset": 3, "y_offset": 3, "description": smiles[:200]}
             sheet.insert_image(row, 0, "structure.png", {"image_data": io.BytesIO(picture), **how})
+    # names, folds and doses that look like numbers are meant to be text
+    sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
     sheet.freeze_panes(2, 3)
     sheet.autofilter(1, 0, max(2, 1 + len(table)), len(columns))
 
