@@ -91,7 +91,7 @@ def figure(main: pd.DataFrame) -> Figure:
                 block = scores[(scores["library"] == library) & (scores["direction"] == direction)]
                 _dots(axis, block, methods)
                 axis.set_xlim(0, 1.05 * scores.loc[scores["library"] == library, "ci_high"].max())
-                size = f"n = {block['n_compounds'].max():.0f} compounds, size {block['library_size'].mean():.4g}"
+                size = f"n = {block['n_compounds'].max():.0f} compounds, size {block['library_size'].mean():.3g}"
                 axis.set_title(f"{direction_name(direction)}\n{library} library ({size})", parse_math=False)
                 axis.set_xlabel("mean reciprocal rank (no unit)" if row == len(libraries) - 1 else "")
         uri = svg_uri(canvas)

@@ -108,7 +108,7 @@ def curve_figure(curves: pd.DataFrame) -> Figure:
             axis.minorticks_off()
             axis.set(xlim=(100 * min(lowest, 0.5), 100), ylim=(0, 102), xlabel="share of the library looked at (%)")
             n, size = int(block["n_compounds"].iloc[0]), float(block["library_size"].iloc[0])
-            axis.set_title(f"{direction_name(direction)}\n(n = {n:,} compounds, libraries of {size:.4g})")
+            axis.set_title(f"{direction_name(direction)}\n(n = {n:,} compounds, {size:.3g} in a library)")
             axis.legend(loc="upper left")
         axes[0].set_ylabel("compounds whose partner\nis found by then (%)")
         uri = svg_uri(canvas)

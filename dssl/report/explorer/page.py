@@ -4,6 +4,7 @@ from importlib.resources import files
 from typing import Any
 
 from dssl.report.explorer.container import pack
+from dssl.report.page import fill
 
 SCRIPTS = (
     "data",
@@ -26,22 +27,14 @@ def render(content: dict[str, Any]) -> str:
 
     What a user typed stands in the packed data and, escaped, in the title; the scripts write it as text only.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
     folder = files("dssl.report.explorer")
-    environment = Environment(
-        loader=PackageLoader("dssl.report.explorer", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("page.html.j2").render(
+    return fill(
+        "explorer/page.html.j2",
         about=content["about"],
         n=content["n"],
         style=Markup(folder.joinpath("style.css").read_text(encoding="utf-8")),
         scripts=[Markup(folder.joinpath(f"{name}.js").read_text(encoding="utf-8")) for name in SCRIPTS],
         data=pack(content),
     )
-    return page + "\n"

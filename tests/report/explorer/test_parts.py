@@ -1,3 +1,6 @@
+import re
+from importlib.resources import files
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +11,7 @@ from dssl.report.explorer.columns import column
 from dssl.report.explorer.depictions import DOUBLE, DOUBLE_LEFT, DOUBLE_RIGHT, HASH, WEDGE, depict
 from dssl.report.explorer.profiles import grouped_profiles
 from dssl.report.explorer.substructures import classes, ring_name, ring_systems
+from dssl.report.handover.formulas import RISKY
 from tests.explored import SMILES, explored
 
 
@@ -116,3 +120,12 @@ def test_a_screen_of_one_compound_has_no_neighbours_and_everything_else() -> Non
     assert content["n"] == len(content["ids"]) == 1
     assert [code["k"] for code in content["codes"]] == [0] * 4
     assert list(content["wells"]["start"]) == [0, 4]
+
+
+def test_the_page_and_the_tables_know_the_same_beginnings_of_formulas() -> None:
+    script = files("dssl.report.explorer").joinpath("export.js").read_text(encoding="utf-8")
+    listed = re.search(r"const RISKY = \[(.*)\];", script)
+    assert listed
+    written = {plain or quote for plain, quote in re.findall(r"""'([^']+)'|"(')\"""", listed[1])}
+    escapes = {"\\t": "\t", "\\r": "\r", "\\n": "\n"}
+    assert {escapes.get(text, text) for text in written} == set(RISKY)
