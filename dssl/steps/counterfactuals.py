@@ -146,6 +146,7 @@ def summarize_counterfactuals(
     from dssl.evaluation.attribution import MAX_GROUPS
     from dssl.evaluation.counterfactuals import compare_with_controls, summarize_explained
     from dssl.evaluation.counterfactuals import summarize_counterfactuals as summarize
+    from dssl.report.handover.formulas import safe_frame
     from dssl.training.counterfactuals import MODEL
 
     rng = np.random.default_rng(settings.seed)
@@ -163,7 +164,7 @@ def summarize_counterfactuals(
     never = pd.DataFrame(
         {keys.COMPOUND_ID: list(dict.fromkeys(unanswered)), "reason": "asked, but predicted in no fold"}
     )
-    write_table(predicted, answered)
+    write_table(predicted, safe_frame(answered))
     write_table(all_left_out, pd.concat([missing, never.assign(fold="all")], ignore_index=True))
 
 
