@@ -33,7 +33,6 @@ def handover(
     title: str,
     fold: str,
     simulated: bool,
-    second_assay: str,
     pairs: Input,
     table: Input,
     compounds: Input,
@@ -59,6 +58,7 @@ def handover(
     molecules_file: Output,
     screen_file: Output,
     copies: Outputs,
+    second_assay: str = "",
 ) -> None:
     """Write what is handed over: CSV and Excel tables, SDF, AnnData and MuData, copies of the pages, a README."""
     from dssl.report.handover import contents

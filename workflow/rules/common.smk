@@ -55,7 +55,6 @@ ANNOTATION = (
 )
 METADATA = [str(locate(SCREEN, each.table)) for each in SCREEN.plates.metadata]
 SECOND = second_screen(SCREEN) if SCREEN.second_assay else None
-SECOND_NAME = SCREEN.second_assay.name if SCREEN.second_assay else ""
 PROBE_WELLS = SCREEN.evaluate_disentanglement.probe_tables.wells
 PROBE_COMPOUNDS = SCREEN.evaluate_disentanglement.probe_tables.compounds
 FOLDS = folds(SCREEN)

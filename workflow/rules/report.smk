@@ -214,12 +214,16 @@ rule handover:
         title=SCREEN.report.title or SCREEN.screen,
         fold=HANDOVER_FOLD,
         simulated="--simulated" if SCREEN.simulate_screen else "--no-simulated",
-        second_assay=SECOND_NAME,
+        second_assay=(
+            option("--second-assay", shlex.quote(SCREEN.second_assay.name))
+            if SECOND
+            else ""
+        ),
         calibration=lambda wildcards, input: option("--calibration", input.calibration),
         version=VERSION,
     shell:
         "dssl handover --settings {params.settings:q} --screen {params.screen} --title {params.title:q} "
-        "--fold {params.fold} {params.simulated} --second-assay {params.second_assay:q} --pairs {input.pairs} --table {input.table} "
+        "--fold {params.fold} {params.simulated} {params.second_assay} --pairs {input.pairs} --table {input.table} "
         "--compounds {input.compounds} --molecules {input.molecules} "
         "--fold-compounds {input.fold_compounds} --fold-molecules {input.fold_molecules} "
         "{params.calibration} --attribution {input.attribution} --pages {input.pages} "
