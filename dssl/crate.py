@@ -161,12 +161,11 @@ def _add_workflow(crate: "ROCrate", folder: Path, files: list[Path], manifest: d
 
 
 def _add_software(crate: "ROCrate", name: str, version: str) -> Any:
-    """A package by its page in Python's index, where a local build (2.6+cpu) has none; dssl itself is not there."""
+    """A package with its package URL (purl), where a local build (2.6+cpu) is its release."""
     described = {"name": name, "softwareVersion": version}
-    if name == "dssl":
-        return _add(crate, f"#software/{name}-{version}", "SoftwareApplication", described)
-    address = f"https://pypi.org/project/{name}/{version.partition('+')[0]}/"
-    return _add(crate, address, "SoftwareApplication", described | {"url": address})
+    if name != "dssl":
+        described["identifier"] = f"pkg:pypi/{name}@{version.partition('+')[0]}"
+    return _add(crate, f"#software/{name}-{version}", "SoftwareApplication", described)
 
 
 def _add_settings(crate: "ROCrate", settings: dict[str, Any]) -> tuple[list[Any], list[Any]]:
