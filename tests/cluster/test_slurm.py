@@ -41,7 +41,7 @@ def test_a_screen_runs_to_its_report_with_the_bytes_of_a_local_run(
     assert len(names) > 60
     assert [str(name) for name in sorted(names) if (results / name).read_bytes() != (local / name).read_bytes()] == []
     # the two plates are one submission, and so are each kind of training jobs
-    assert len(re.findall("SLURM jobid", shown)) == 22
+    assert len(re.findall("SLURM jobid", shown)) == 36
     report = ["snakemake", "--configfile", "screen.yaml", "--report", "report.html"]
     subprocess.run(report, cwd=folder, env=environment(), check=True, capture_output=True)
     assert (folder / "report.html").stat().st_size > 100_000
