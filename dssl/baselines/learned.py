@@ -26,7 +26,7 @@ from dssl.training.data import TrainingData
 from dssl.training.device import resolve_device
 from dssl.training.fit import EpochCallback, Record, fit
 from dssl.training.metrics import shared_code_metrics
-from dssl.training.settling import settle_centers, spread_of_others
+from dssl.training.settling import settle
 from dssl.training.views import InputScales, draw_views, n_rows, same_molecule
 
 METHODS: dict[str, type[PairModel]] = {
@@ -96,7 +96,7 @@ def train_learned(
     list of dict
         One record per epoch.
     dict
-        Of the best epoch: the terms of the loss, what `settle_centers` gives, `best_epoch`.
+        Of the best epoch: the terms of the loss, what `settle` gives, `best_epoch`.
 
     Raises
     ------
@@ -129,9 +129,7 @@ def train_learned(
         on_epoch,
         {"step": "train_learned_baseline", "settings": settings.model_dump(mode="json", exclude={"run"}), **identity},
     )
-    of_train, of_validation = _comparable(model, train), _comparable(model, validation)
-    settled = settle_centers(model.centers, of_train, of_validation, settings.code.center)
-    model.spread.copy_(spread_of_others(*_comparable(model, validation).values()))
+    settled = settle(model, _comparable(model, train), _comparable(model, validation), settings.code.center)
     return model, result.history, {**result.metrics, **settled, "best_epoch": result.best_epoch}
 
 

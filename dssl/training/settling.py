@@ -1,5 +1,7 @@
 """What is measured once a model is trained, before its codes are compared: their centres, and the spread of cosines."""
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
@@ -13,12 +15,25 @@ from dssl.training.metrics import shared_code_metrics
 CodesOfCompounds = dict[str, Tensor]
 
 
+class Comparable(Protocol):
+    """A model whose codes are compared: DisentangledSSL's step 1, or a learned baseline."""
+
+    centers: CodeCenters
+    spread: Tensor
+
+
 def settle_shared(model: SharedModel, train: TrainingData, validation: TrainingData) -> Record:
-    """Set the centres of the codes and the spread of their cosines; see `settle_centers` and `spread_of_others`."""
+    """Set the centres of the codes of step 1 and the spread of their cosines; see `settle`."""
     with torch.no_grad():
-        of_train, of_validation = _mean_codes(model, train), _mean_codes(model, validation)
-        found = settle_centers(model.centers, of_train, of_validation, model.code_settings.center)
-        model.spread.copy_(spread_of_others(*(model.centers(name, of_validation[name]) for name in MODALITIES)))
+        codes = _mean_codes(model, train), _mean_codes(model, validation)
+    return settle(model, *codes, model.code_settings.center)
+
+
+@torch.no_grad()
+def settle(model: Comparable, train: CodesOfCompounds, validation: CodesOfCompounds, may_center: bool) -> Record:
+    """Set a model's centres, see `settle_centers`, and its spread, that of `spread_of_others`."""
+    found = settle_centers(model.centers, train, validation, may_center)
+    model.spread.copy_(spread_of_others(*(model.centers(name, validation[name]) for name in MODALITIES)))
     return found
 
 
