@@ -8,8 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dssl.evaluation.dependence import participation_ratio
-from dssl.evaluation.label_probes import Rows, probe_label
 from dssl.keys import MODALITIES, MOLECULE, PHENOTYPE
 from dssl.settings.study import StudySettings
 from dssl.simulate.paired_gaussians import PairedGaussians, paired_gaussians
@@ -50,6 +48,7 @@ def whitened(data: PairedGaussians, whitening: Literal["none", "half", "full"]) 
 
     With "none" the observations stay as they are.
     """
+    from dssl.evaluation.label_probes import Rows
     from dssl.preprocessing.phenotype import apply_phenotype, fit_phenotype
     from dssl.settings.preparation import PhenotypePreprocessingSettings
 
@@ -91,6 +90,9 @@ def probe_rows(
     codes : "shared" (both modalities side by side), "specific_x", "specific_y" -> (n, d).
     identity : values for the columns IDENTITY; those left out are missing.
     """
+    from dssl.evaluation.dependence import participation_ratio
+    from dssl.evaluation.label_probes import Rows, probe_label
+
     rows = Rows.of(len(data.first))
     found = []
     for name, code in codes.items():
@@ -145,6 +147,7 @@ def information_rows(
     import torch
 
     from dssl.evaluation.information import fit_temperature, infonce_lower_bound, kl_upper_bound
+    from dssl.evaluation.label_probes import Rows
 
     rows, generator = Rows.of(len(data.first)), torch.Generator().manual_seed(seed)
     draws, means, kl = {}, {}, np.empty(0)
