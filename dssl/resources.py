@@ -5,9 +5,14 @@ The same numbers, without the head-room, are the estimate that `dssl check` prin
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from dssl.settings.learning import RunSettings
+
+# where a job runs, by its wildcards
+RunOf = Callable[[Any], RunSettings]
 
 MEMORY_HEADROOM = 1.5
 TIME_HEADROOM = 4.0
@@ -84,12 +89,17 @@ class Asked(Protocol):
         ...
 
 
-def memory(step: str, processes: int = 1) -> Asked:
+def one_process(wildcards: Any) -> RunSettings:
+    """Where every job runs that does not train."""
+    return RunSettings()
+
+
+def memory(step: str, run_of: RunOf = one_process) -> Asked:
     """Resource `mem_mb` of a step, for all its training processes on a machine; every further attempt asks for more."""
 
     def asked(wildcards: Any, input: Iterable[str], attempt: int) -> int:
         peak = peak_mb(step, input_mb(input))
-        return math.ceil(AROUND_MB + MEMORY_HEADROOM * processes * peak * attempt)
+        return math.ceil(AROUND_MB + MEMORY_HEADROOM * run_of(wildcards).processes * peak * attempt)
 
     return asked
 
@@ -104,12 +114,27 @@ def runtime(step: str, epochs: int | None = None) -> Asked:
     return asked
 
 
-def several_nodes(nodes: int) -> dict[str, Any]:
-    """Resources of a job that trains on several machines: a task on each, started by srun; nothing for one machine."""
+def threads(run_of: RunOf) -> Callable[[Any], int]:
+    """CPU cores of a job that trains, on each of its machines."""
+    return lambda wildcards: run_of(wildcards).threads()
+
+
+def gpus(run_of: RunOf) -> Callable[[Any], int]:
+    """Resource `gpu` of a job that trains."""
+    return lambda wildcards: run_of(wildcards).gpus()
+
+
+def several_nodes(nodes: int, run_of: RunOf) -> dict[str, Callable[[Any], Any]]:
+    """Resources of jobs that train on several machines: a task on each, started by srun; unset where one is enough."""
     if nodes == 1:
         return {}
+
+    def where_several(value: Any) -> Callable[[Any], Any]:
+        return lambda wildcards: value if run_of(wildcards).nodes > 1 else None
+
     # tasks_per_gpu: the plugin would otherwise ask for so many tasks on each GPU
-    return {"mpi": "srun", "nodes": nodes, "tasks": nodes, "tasks_per_gpu": 0}
+    asked = {"mpi": "srun", "nodes": nodes, "tasks": nodes, "tasks_per_gpu": 0}
+    return {name: where_several(value) for name, value in asked.items()}
 
 
 def peak_mb(step: str, size_mb: float) -> float:

@@ -24,6 +24,8 @@ rule train_baseline:
         f"logs/{SCREEN.screen}/train_baseline/fold~{{fold}}.log",
     benchmark:
         f"logs/{SCREEN.screen}/train_baseline/fold~{{fold}}.benchmark.tsv"
+    group:
+        small("evaluation")
     conda:
         "../../environment.yml"
     resources:
@@ -52,16 +54,16 @@ rule train_learned_baseline:
         f"logs/{SCREEN.screen}/train_learned_baseline/{TRIAL}.benchmark.tsv"
     conda:
         "../../environment.yml"
-    threads: SCREEN.train_shared.run.threads()
+    threads: threads(run_of_baseline)
     resources:
-        **several_nodes(SCREEN.train_shared.run.nodes),
-        mem_mb=memory("train_learned_baseline", SCREEN.train_shared.run.processes),
+        **several_nodes(SCREEN.train_shared.run.nodes, run_of_baseline),
+        mem_mb=memory("train_learned_baseline", run_of_baseline),
         runtime=runtime(
             "train_learned_baseline",
             SCREEN.train_shared.optimizer.epochs
             + SCREEN.train_specific.optimizer.epochs,
         ),
-        gpu=SCREEN.train_shared.run.gpus(),
+        gpu=gpus(run_of_baseline),
     params:
         settings=section("train_learned_baseline"),
         shared_settings=section("train_shared"),
@@ -102,6 +104,8 @@ rule select_learned_baseline:
         f"logs/{SCREEN.screen}/select_learned_baseline/{SELECTED}.log",
     benchmark:
         f"logs/{SCREEN.screen}/select_learned_baseline/{SELECTED}.benchmark.tsv"
+    group:
+        small("evaluation")
     conda:
         "../../environment.yml"
     resources:

@@ -14,6 +14,8 @@ rule train_decoder:
         f"logs/{SCREEN.screen}/train_decoder/fold~{{fold}}.log",
     benchmark:
         f"logs/{SCREEN.screen}/train_decoder/fold~{{fold}}.benchmark.tsv"
+    group:
+        small("counterfactuals")
     conda:
         "../../environment.yml"
     resources:
@@ -45,6 +47,8 @@ rule evaluate_counterfactuals:
         f"logs/{SCREEN.screen}/evaluate_counterfactuals/fold~{{fold}}.log",
     benchmark:
         f"logs/{SCREEN.screen}/evaluate_counterfactuals/fold~{{fold}}.benchmark.tsv"
+    group:
+        small("counterfactuals")
     conda:
         "../../environment.yml"
     resources:
@@ -83,6 +87,8 @@ rule summarize_counterfactuals:
         f"logs/{SCREEN.screen}/summarize_counterfactuals.log",
     benchmark:
         f"logs/{SCREEN.screen}/summarize_counterfactuals.benchmark.tsv"
+    group:
+        small("pages")
     conda:
         "../../environment.yml"
     resources:

@@ -28,6 +28,8 @@ rule evaluate_retrieval:
         f"logs/{SCREEN.screen}/evaluate_retrieval/fold~{{fold}}.log",
     benchmark:
         f"logs/{SCREEN.screen}/evaluate_retrieval/fold~{{fold}}.benchmark.tsv"
+    group:
+        small("evaluation")
     conda:
         "../../environment.yml"
     resources:
@@ -126,6 +128,8 @@ rule summarize_folds:
         f"logs/{SCREEN.screen}/summarize_folds.log",
     benchmark:
         f"logs/{SCREEN.screen}/summarize_folds.benchmark.tsv"
+    group:
+        small("pages")
     conda:
         "../../environment.yml"
     resources:

@@ -15,6 +15,8 @@ rule standardize_molecules:
         f"logs/{SCREEN.screen}/standardize_molecules.log",
     benchmark:
         f"logs/{SCREEN.screen}/standardize_molecules.benchmark.tsv"
+    group:
+        small("molecules")
     conda:
         "../../environment.yml"
     threads: 2
@@ -42,6 +44,8 @@ rule featurize_molecules:
         f"logs/{SCREEN.screen}/featurize_molecules.log",
     benchmark:
         f"logs/{SCREEN.screen}/featurize_molecules.benchmark.tsv"
+    group:
+        small("molecules")
     conda:
         "../../environment.yml"
     threads: 2

@@ -30,6 +30,8 @@ rule calibrate_scores:
         f"logs/{SCREEN.screen}/calibrate_scores.log",
     benchmark:
         f"logs/{SCREEN.screen}/calibrate_scores.benchmark.tsv"
+    group:
+        small("pages")
     conda:
         "../../environment.yml"
     resources:
@@ -67,6 +69,8 @@ rule bundle_model:
         f"logs/{SCREEN.screen}/bundle_model.log",
     benchmark:
         f"logs/{SCREEN.screen}/bundle_model.benchmark.tsv"
+    group:
+        small("pages")
     conda:
         "../../environment.yml"
     resources:

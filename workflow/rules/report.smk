@@ -15,6 +15,8 @@ rule describe_compounds:
         f"logs/{SCREEN.screen}/describe_compounds.log",
     benchmark:
         f"logs/{SCREEN.screen}/describe_compounds.benchmark.tsv"
+    group:
+        small("pages")
     conda:
         "../../environment.yml"
     threads: 1
@@ -93,6 +95,8 @@ rule report:
         f"logs/{SCREEN.screen}/report.log",
     benchmark:
         f"logs/{SCREEN.screen}/report.benchmark.tsv"
+    group:
+        small("pages")
     conda:
         "../../environment.yml"
     threads: 1
@@ -146,6 +150,8 @@ rule explorer:
         f"logs/{SCREEN.screen}/explorer.log",
     benchmark:
         f"logs/{SCREEN.screen}/explorer.benchmark.tsv"
+    group:
+        small("pages")
     conda:
         "../../environment.yml"
     threads: 1
@@ -202,6 +208,8 @@ rule handover:
         f"logs/{SCREEN.screen}/handover.log",
     benchmark:
         f"logs/{SCREEN.screen}/handover.benchmark.tsv"
+    group:
+        small("pages")
     conda:
         "../../environment.yml"
     threads: 1
