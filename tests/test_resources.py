@@ -92,8 +92,8 @@ def test_the_estimate_is_the_sum_over_jobs() -> None:
 
 
 def test_what_is_solved_counts_no_gpu_and_learned_baselines_do() -> None:
-    screen = simulated("cuda", train_learned_baseline={"methods": ["infonce"]})
-    screen.train_shared.solver = "gaussian"
+    solved = {"run": {"device": "cuda"}, "solver": "gaussian"}
+    screen = simulated("cuda", train_shared=solved, train_learned_baseline={"methods": ["infonce"]})
     hours = estimate(screen, table_sizes(screen, [], None)).set_index("step")["GPU hours"].drop("all")
     assert set(hours.index[hours > 0]) == {"train_specific", "train_learned_baseline"}
 
