@@ -104,12 +104,16 @@ def memory(step: str, run_of: RunOf = one_process) -> Asked:
     return asked
 
 
-def runtime(step: str, epochs: int | None = None) -> Asked:
-    """Resource `runtime` of a step, minutes; every further attempt asks for more."""
+def runtime(step: str, epochs: int | None = None, together: int = 1) -> Asked:
+    """Resource `runtime` of a step, minutes; every further attempt asks for more.
+
+    The least time is that of all jobs of the step which the profile puts into one submission, `together`, since Snakemake
+    adds up what they ask for.
+    """
 
     def asked(wildcards: Any, input: Iterable[str], attempt: int) -> int:
         expected = seconds(step, input_mb(input), epochs)
-        return max(LEAST_MINUTES, math.ceil(TIME_HEADROOM * expected / 60)) * attempt
+        return math.ceil(max(LEAST_MINUTES / together, TIME_HEADROOM * expected / 60)) * attempt
 
     return asked
 

@@ -48,6 +48,17 @@ def test_further_attempts_and_processes_ask_for_more(inputs: list[Path]) -> None
         assert minutes == [minutes[0], 2 * minutes[0], 3 * minutes[0]]
 
 
+def test_jobs_of_one_submission_share_the_least_time(inputs: list[Path]) -> None:
+    def minutes(together: int, size_mb: float) -> int:
+        inputs[0].write_bytes(b"0" * int(size_mb * 1e6))
+        return resources.runtime("normalize_plate", together=together)({}, map(str, inputs), 1)
+
+    assert [minutes(together, 0.1) for together in (1, 4, 50)] == [10, 3, 1]
+    # 4 times the seconds that it is expected to take
+    expected = 4 * resources.seconds("normalize_plate", 300 + 2) / 60
+    assert minutes(50, 300) == pytest.approx(expected, abs=1)
+
+
 def test_training_takes_longer_with_more_epochs() -> None:
     few, many = (resources.seconds("train_shared", 50.0, epochs) for epochs in (100, 1000))
     start = resources.NEEDS["train_shared"].seconds

@@ -31,6 +31,7 @@ rule train_baseline:
     resources:
         mem_mb=memory("train_baseline"),
         runtime=runtime("train_baseline"),
+        turn=1,
     params:
         settings=section("train_baseline"),
         version=VERSION,
@@ -62,8 +63,10 @@ rule train_learned_baseline:
             "train_learned_baseline",
             SCREEN.train_shared.optimizer.epochs
             + SCREEN.train_specific.optimizer.epochs,
+            together=8,
         ),
         gpu=gpus(run_of_baseline),
+        turn=1,
     params:
         settings=section("train_learned_baseline"),
         shared_settings=section("train_shared"),
@@ -111,6 +114,7 @@ rule select_learned_baseline:
     resources:
         mem_mb=memory("select_learned_baseline"),
         runtime=runtime("select_learned_baseline"),
+        turn=1,
     params:
         settings=section("train_learned_baseline"),
         version=VERSION,

@@ -86,7 +86,7 @@ wildcard_constraints:
 
 
 def small(group):
-    """Group of short jobs that are one submission to a cluster; in a large screen none, since each asks for much."""
+    """Group of short jobs that are one submission to a cluster; in a large screen none, since there they are long."""
     return group if len(TABLES) <= SMALL_SCREEN else None
 
 

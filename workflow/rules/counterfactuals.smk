@@ -21,6 +21,7 @@ rule train_decoder:
     resources:
         mem_mb=memory("train_decoder"),
         runtime=runtime("train_decoder"),
+        turn=1,
     params:
         settings=section("train_decoder"),
         version=VERSION,
@@ -54,6 +55,7 @@ rule evaluate_counterfactuals:
     resources:
         mem_mb=memory("evaluate_counterfactuals"),
         runtime=runtime("evaluate_counterfactuals"),
+        turn=1,
     params:
         settings=section("evaluate_counterfactuals"),
         version=VERSION,
@@ -94,6 +96,7 @@ rule summarize_counterfactuals:
     resources:
         mem_mb=memory("summarize_counterfactuals"),
         runtime=runtime("summarize_counterfactuals"),
+        turn=1,
     params:
         settings=section("evaluate_counterfactuals"),
         version=VERSION,

@@ -23,6 +23,7 @@ rule standardize_molecules:
     resources:
         mem_mb=memory("standardize_molecules"),
         runtime=runtime("standardize_molecules"),
+        turn=1,
     params:
         settings=section("standardize_molecules"),
         columns=section("molecules"),
@@ -52,6 +53,7 @@ rule featurize_molecules:
     resources:
         mem_mb=memory("featurize_molecules"),
         runtime=runtime("featurize_molecules"),
+        turn=1,
     params:
         settings=section("featurize_molecules"),
         version=VERSION,

@@ -19,8 +19,9 @@ rule train_shared:
     resources:
         **several_nodes(SCREEN.train_shared.run.nodes, run_of_shared),
         mem_mb=memory("train_shared", run_of_shared),
-        runtime=runtime("train_shared", SCREEN.train_shared.optimizer.epochs),
+        runtime=runtime("train_shared", SCREEN.train_shared.optimizer.epochs, together=4),
         gpu=gpus(run_of_shared),
+        turn=1,
     params:
         settings=section("train_shared"),
         checkpoint=f"{OUT}/train_shared/{SHARED}/checkpoint",
@@ -51,8 +52,9 @@ rule train_specific:
     resources:
         **several_nodes(SCREEN.train_specific.run.nodes, run_of_specific),
         mem_mb=memory("train_specific", run_of_specific),
-        runtime=runtime("train_specific", SCREEN.train_specific.optimizer.epochs),
+        runtime=runtime("train_specific", SCREEN.train_specific.optimizer.epochs, together=4),
         gpu=gpus(run_of_specific),
+        turn=1,
     params:
         settings=section("train_specific"),
         checkpoint=f"{OUT}/train_specific/{SPECIFIC}/checkpoint",
@@ -141,6 +143,7 @@ rule embed_screen:
     resources:
         mem_mb=memory("embed_screen"),
         runtime=runtime("embed_screen"),
+        turn=1,
     params:
         settings=section("embed_screen"),
         umap=lambda wildcards: (
