@@ -19,10 +19,9 @@ from dssl import __version__
 from dssl.commands import COMMANDS
 from dssl.errors import DsslError
 from dssl.io import write_json
-from dssl.launch import is_first_process, start_processes
+from dssl.launch import is_first_process, run_of_step, start_processes
 from dssl.provenance import provenance_record
 from dssl.settings.base import Settings
-from dssl.settings.learning import RunSettings
 from dssl.steps import all_steps
 from dssl.steps.registry import FOLDER, INPUT, OUTPUT, paths_of
 
@@ -89,9 +88,7 @@ def step_command(step: Callable[..., None]) -> Callable[..., None]:
 
     def command(context: typer.Context, provenance: Path | None, **given: Any) -> None:
         arguments = {name: _parse(signature.parameters[name], value) for name, value in given.items()}
-        for settings in arguments.values():
-            if isinstance(run := getattr(settings, "run", None), RunSettings):
-                start_processes(run, context.obj)
+        start_processes(run_of_step(arguments), context.obj)
         started = datetime.now(UTC)
         step(**arguments)
         if not is_first_process():

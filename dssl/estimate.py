@@ -6,7 +6,6 @@ import pandas as pd
 
 from dssl.plan import job_counts, plate_tables
 from dssl.resources import BYTES_PER_MB, seconds
-from dssl.settings.learning import RunSettings
 from dssl.settings.screen import ScreenSettings
 
 BASIS = (
@@ -82,7 +81,7 @@ def _hours(screen: ScreenSettings, step: str, count: int, sizes_mb: dict[str, fl
     else:
         size = PER_PLATES_MB.get(step, 0.0) * sizes_mb["plates"]
     one = seconds(step, size, _epochs(screen, step))
-    return (one + AROUND_SECONDS) * count / 3600, one * count * _run(screen, step).gpus() / 3600
+    return (one + AROUND_SECONDS) * count / 3600, one * count * _gpus(screen, step) / 3600
 
 
 def _epochs(screen: ScreenSettings, step: str) -> int | None:
@@ -90,9 +89,12 @@ def _epochs(screen: ScreenSettings, step: str) -> int | None:
     return {"train_shared": shared, "train_specific": specific, "train_learned_baseline": shared + specific}.get(step)
 
 
-def _run(screen: ScreenSettings, step: str) -> RunSettings:
-    """Where the arithmetic of a step runs: only what trains may ask for a GPU."""
-    trained = {"train_shared": screen.train_shared, "train_learned_baseline": screen.train_shared}
-    if step == "train_specific":
-        return screen.train_specific.run
-    return trained[step].run if step in trained else RunSettings(device="cpu")
+def _gpus(screen: ScreenSettings, step: str) -> float:
+    """GPUs that a job of a step asks for, on average over the members of the ensemble: only what trains asks for any."""
+    if step == "train_learned_baseline":
+        return screen.train_shared.run.gpus()
+    if step not in ("train_shared", "train_specific"):
+        return 0
+    settings = screen.train_shared if step == "train_shared" else screen.train_specific
+    members = screen.members()
+    return sum(settings.run.of_member(member, settings.solver).gpus() for member in members) / len(members)

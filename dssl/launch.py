@@ -3,10 +3,11 @@
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dssl.errors import ConfigError
-from dssl.settings.learning import RunSettings
+from dssl.settings.learning import RunSettings, TrainSharedSettings, TrainSpecificSettings
 
 # variables of Slurm that say where a process is in its job, and not how that job was cut into tasks
 JOB_VARIABLES = {"SLURM_JOB_ID", "SLURM_JOBID", "SLURM_CLUSTER_NAME", "SLURM_CONF"}
@@ -15,6 +16,15 @@ JOB_VARIABLES = {"SLURM_JOB_ID", "SLURM_JOBID", "SLURM_CLUSTER_NAME", "SLURM_CON
 def is_first_process() -> bool:
     """Whether this process writes the results: all processes of `torchrun` but the first one leave it to that."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def run_of_step(arguments: Mapping[str, Any]) -> RunSettings:
+    """Where the arithmetic of a step with these arguments runs: in one process, unless it trains."""
+    settings, shared_settings = arguments.get("settings"), arguments.get("shared_settings")
+    if isinstance(settings, TrainSharedSettings | TrainSpecificSettings):
+        return settings.run.of_member(arguments["seed"], settings.solver)
+    # a learned baseline, which is trained where step 1 would be
+    return shared_settings.run if isinstance(shared_settings, TrainSharedSettings) else RunSettings()
 
 
 def start_processes(run: RunSettings, arguments: Sequence[str]) -> None:

@@ -5,9 +5,14 @@ The same numbers, without the head-room, are the estimate that `dssl check` prin
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from dssl.settings.learning import RunSettings
+
+# where a job runs, by its wildcards
+RunOf = Callable[[Any], RunSettings]
 
 MEMORY_HEADROOM = 1.5
 TIME_HEADROOM = 4.0
@@ -62,16 +67,16 @@ NEEDS = {
     "embed": Need(900, 20, 20, 100.0),
     "query": Need(500, 20, 10, 2.0),
     "summarize_folds": Need(300, 30, 10, 4.0),
-    "describe_compounds": Need(300, 20, 4, 0.2),
-    "train_decoder": Need(600, 60, 15, 8.0),
+    "describe_compounds": Need(250, 10, 2, 0.2),
+    "train_decoder": Need(420, 30, 2, 1.5),
     "evaluate_counterfactuals": Need(600, 60, 15, 4.0),
     "summarize_counterfactuals": Need(300, 60, 8, 4.0),
     "report": Need(310, 20, 8, 1.0),
-    "handover": Need(500, 30, 15, 5.0),
-    "explorer": Need(400, 20, 8, 1.5),
+    "handover": Need(300, 10, 3, 0.2),
+    "explorer": Need(330, 10, 3, 0.2),
     "list_records": Need(190, 0, 3, 0.0),
     "manifest": Need(190, 5, 3, 0.1),
-    "crate": Need(200, 5, 3, 0.1),
+    "crate": Need(190, 5, 2, 0.1),
     "log_mlflow": Need(400, 5, 20, 0.1),
 }
 
@@ -84,32 +89,56 @@ class Asked(Protocol):
         ...
 
 
-def memory(step: str, processes: int = 1) -> Asked:
+def one_process(wildcards: Any) -> RunSettings:
+    """Where every job runs that does not train."""
+    return RunSettings()
+
+
+def memory(step: str, run_of: RunOf = one_process) -> Asked:
     """Resource `mem_mb` of a step, for all its training processes on a machine; every further attempt asks for more."""
 
     def asked(wildcards: Any, input: Iterable[str], attempt: int) -> int:
         peak = peak_mb(step, input_mb(input))
-        return math.ceil(AROUND_MB + MEMORY_HEADROOM * processes * peak * attempt)
+        return math.ceil(AROUND_MB + MEMORY_HEADROOM * run_of(wildcards).processes * peak * attempt)
 
     return asked
 
 
-def runtime(step: str, epochs: int | None = None) -> Asked:
-    """Resource `runtime` of a step, minutes; every further attempt asks for more."""
+def runtime(step: str, epochs: int | None = None, together: int = 1) -> Asked:
+    """Resource `runtime` of a step, minutes; every further attempt asks for more.
+
+    The least time is that of all jobs of the step which the profile puts into one submission, `together`, since Snakemake
+    adds up what they ask for.
+    """
 
     def asked(wildcards: Any, input: Iterable[str], attempt: int) -> int:
         expected = seconds(step, input_mb(input), epochs)
-        return max(LEAST_MINUTES, math.ceil(TIME_HEADROOM * expected / 60)) * attempt
+        return math.ceil(max(LEAST_MINUTES / together, TIME_HEADROOM * expected / 60)) * attempt
 
     return asked
 
 
-def several_nodes(nodes: int) -> dict[str, Any]:
-    """Resources of a job that trains on several machines: a task on each, started by srun; nothing for one machine."""
+def threads(run_of: RunOf) -> Callable[[Any], int]:
+    """CPU cores of a job that trains, on each of its machines."""
+    return lambda wildcards: run_of(wildcards).threads()
+
+
+def gpus(run_of: RunOf) -> Callable[[Any], int]:
+    """Resource `gpu` of a job that trains."""
+    return lambda wildcards: run_of(wildcards).gpus()
+
+
+def several_nodes(nodes: int, run_of: RunOf) -> dict[str, Callable[[Any], Any]]:
+    """Resources of jobs that train on several machines: a task on each, started by srun; unset where one is enough."""
     if nodes == 1:
         return {}
+
+    def where_several(value: Any) -> Callable[[Any], Any]:
+        return lambda wildcards: value if run_of(wildcards).nodes > 1 else None
+
     # tasks_per_gpu: the plugin would otherwise ask for so many tasks on each GPU
-    return {"mpi": "srun", "nodes": nodes, "tasks": nodes, "tasks_per_gpu": 0}
+    asked = {"mpi": "srun", "nodes": nodes, "tasks": nodes, "tasks_per_gpu": 0}
+    return {name: where_several(value) for name, value in asked.items()}
 
 
 def peak_mb(step: str, size_mb: float) -> float:

@@ -5,7 +5,8 @@ import pytest
 
 from dssl import launch
 from dssl.errors import ConfigError
-from dssl.settings.learning import RunSettings
+from dssl.settings.baselines import TrainLearnedBaselineSettings
+from dssl.settings.learning import RunSettings, SelectModelSettings, TrainSharedSettings, TrainSpecificSettings
 
 
 @pytest.fixture
@@ -20,6 +21,21 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 def test_one_process_stays_as_it_is(started: list[list[str]]) -> None:
     launch.start_processes(RunSettings(), ["train_shared"])
     assert started == []
+
+
+def test_only_what_is_trained_takes_several_processes() -> None:
+    run = RunSettings(device="cuda", processes=4, nodes=2)
+    shared, specific = TrainSharedSettings(run=run), TrainSpecificSettings(run=run)
+    solved = TrainSharedSettings(run=run, solver="gaussian")
+    for settings in (shared, specific):
+        assert launch.run_of_step({"settings": settings, "seed": "0"}) == run
+        alone = launch.run_of_step({"settings": settings, "seed": "closed_form"})
+        assert (alone.processes, alone.nodes, alone.device) == (1, 1, "cpu")
+    assert launch.run_of_step({"settings": solved, "seed": "0"}).processes == 1
+    # the learned baselines have no closed form
+    baseline = {"settings": TrainLearnedBaselineSettings(), "shared_settings": solved, "seed": 0}
+    assert launch.run_of_step(baseline) == run
+    assert launch.run_of_step({"settings": SelectModelSettings()}).processes == 1
 
 
 def test_what_torchrun_started_does_not_start_it_again(

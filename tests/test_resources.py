@@ -5,13 +5,15 @@ import pytest
 
 from dssl import resources
 from dssl.estimate import PER_PLATES_MB, estimate, table_sizes
+from dssl.settings.learning import RunSettings
 from dssl.settings.screen import ScreenSettings, parse_screen
 
 RULE = re.compile(r"^ *rule (\w+):$", flags=re.MULTILINE)
 
 
 def asked(step: str, paths: list[Path], attempt: int = 1, processes: int = 1) -> int:
-    return resources.memory(step, processes)({}, map(str, paths), attempt)
+    run = RunSettings(processes=processes)
+    return resources.memory(step, lambda wildcards: run)({}, map(str, paths), attempt)
 
 
 @pytest.fixture
@@ -46,6 +48,17 @@ def test_further_attempts_and_processes_ask_for_more(inputs: list[Path]) -> None
         assert minutes == [minutes[0], 2 * minutes[0], 3 * minutes[0]]
 
 
+def test_jobs_of_one_submission_share_the_least_time(inputs: list[Path]) -> None:
+    def minutes(together: int, size_mb: float) -> int:
+        inputs[0].write_bytes(b"0" * int(size_mb * 1e6))
+        return resources.runtime("normalize_plate", together=together)({}, map(str, inputs), 1)
+
+    assert [minutes(together, 0.1) for together in (1, 4, 50)] == [10, 3, 1]
+    # 4 times the seconds that it is expected to take
+    expected = 4 * resources.seconds("normalize_plate", 300 + 2) / 60
+    assert minutes(50, 300) == pytest.approx(expected, abs=1)
+
+
 def test_training_takes_longer_with_more_epochs() -> None:
     few, many = (resources.seconds("train_shared", 50.0, epochs) for epochs in (100, 1000))
     start = resources.NEEDS["train_shared"].seconds
@@ -53,8 +66,18 @@ def test_training_takes_longer_with_more_epochs() -> None:
 
 
 def test_several_nodes_are_a_task_each_and_one_node_is_no_resource() -> None:
-    assert resources.several_nodes(1) == {}
-    assert resources.several_nodes(3) == {"mpi": "srun", "nodes": 3, "tasks": 3, "tasks_per_gpu": 0}
+    def run_of(seed: str) -> RunSettings:
+        return RunSettings(nodes=3).of_member(seed, "neural")
+
+    assert resources.several_nodes(1, run_of) == {}
+    found = resources.several_nodes(3, run_of)
+    assert {name: of("0") for name, of in found.items()} == {
+        "mpi": "srun",
+        "nodes": 3,
+        "tasks": 3,
+        "tasks_per_gpu": 0,
+    }
+    assert {of("closed_form") for of in found.values()} == {None}
 
 
 def simulated(device: str, **sections: object) -> ScreenSettings:
@@ -70,12 +93,20 @@ def test_the_estimate_is_the_sum_over_jobs() -> None:
     size = PER_PLATES_MB["train_shared"] * sizes["plates"]
     one = resources.seconds("train_shared", size, screen.train_shared.optimizer.epochs)
     n = table.loc["train_shared", "jobs"]
-    assert table.loc["train_shared", "GPU hours"] == pytest.approx(n * one / 3600, abs=0.006)
+    # of three seeds and the closed form, which is solved on a CPU
+    assert table.loc["train_shared", "GPU hours"] == pytest.approx(3 / 4 * n * one / 3600, abs=0.006)
     assert table.loc["train_shared", "CPU hours"] == pytest.approx(n * (one + 5) / 3600, abs=0.006)
     on_gpus = table["GPU hours"].drop("all")
     assert set(on_gpus.index[on_gpus > 0]) == {"train_shared", "train_specific"}
     for column in ("jobs", "CPU hours", "GPU hours"):
         assert table.loc["all", column] == pytest.approx(table[column].drop("all").sum(), abs=0.1)
+
+
+def test_what_is_solved_counts_no_gpu_and_learned_baselines_do() -> None:
+    solved = {"run": {"device": "cuda"}, "solver": "gaussian"}
+    screen = simulated("cuda", train_shared=solved, train_learned_baseline={"methods": ["infonce"]})
+    hours = estimate(screen, table_sizes(screen, [], None)).set_index("step")["GPU hours"].drop("all")
+    assert set(hours.index[hours > 0]) == {"train_specific", "train_learned_baseline"}
 
 
 @pytest.mark.parametrize("device", ["cpu", "auto"])

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
+from dssl.keys import CLOSED_FORM
 from dssl.settings.base import Settings
 from dssl.settings.presets import SHARED_PRESETS, SPECIFIC_PRESETS, with_preset
 
@@ -102,6 +103,12 @@ class RunSettings(Settings):
     def gpus(self) -> int:
         """GPUs that a training job asks its cluster for: a site's profile decides for device: auto."""
         return self.processes * self.nodes if self.device == "cuda" else 0
+
+    def of_member(self, seed: str, solver: Solver) -> "RunSettings":
+        """Where one member of the ensemble is made: what is solved takes one process and no GPU."""
+        if solver == "neural" and seed != CLOSED_FORM:
+            return self
+        return self.model_copy(update={"device": "cpu", "processes": 1, "nodes": 1})
 
 
 class ViewSettings(Settings):

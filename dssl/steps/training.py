@@ -72,10 +72,10 @@ def train_specific(
     from dssl.training.specific import train_specific as train
 
     mdata = read_pairs(inputs)
-    frozen, _, described = load_model(shared, resolve_device(settings.run))
+    frozen, _, described = load_model(shared, resolve_device(settings.run.of_member(seed, settings.solver)))
     data = training_data(mdata, keys.TRAIN), training_data(mdata, keys.VALIDATION)
     if settings.solver == "gaussian" or seed == keys.CLOSED_FORM:
-        trained, records, found = solve_specific(frozen.cpu(), *data, settings, lam)
+        trained, records, found = solve_specific(frozen, *data, settings, lam)
     else:
         trained, records, found = train(
             frozen,

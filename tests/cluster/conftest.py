@@ -8,7 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,22 @@ from tests.workflow.conftest import tiny
 __all__ = ["tiny"]
 
 HERE = Path(__file__).parent
-# lines of the table of faults
-TABLE: pytest.StashKey[list[tuple[str, ...]]] = pytest.StashKey()
+# lines of the table of faults, and other times
+TABLE: pytest.StashKey[list["Fault"]] = pytest.StashKey()
+TIMES: pytest.StashKey[list[str]] = pytest.StashKey()
+UNDISTURBED = "none"
 STATE = Path(os.environ.get("SLURM_TEST_DIR", "/tmp/slurm-test-cluster"))
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A line of the table of faults."""
+
+    fault: str
+    seen: str
+    lost: str
+    to_do: str
+    seconds: float
 
 
 def refusal() -> str | None:
@@ -54,6 +68,12 @@ def cluster() -> Iterator[None]:
     subprocess.run([HERE / "stop_slurm.sh", "--purge"], check=True)
 
 
+@pytest.fixture
+def timed(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Adds a line to the times that are printed at the end."""
+    return request.config.stash.setdefault(TIMES, []).append
+
+
 def environment(**variables: str) -> dict[str, str]:
     """Variables of a user on the login node: this Python's `dssl` and Snakemake, and no mirror."""
     found = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
@@ -70,8 +90,17 @@ def prepare(folder: Path, repository: Path) -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    rows = config.stash.get(TABLE, [])
+    times, rows = config.stash.get(TIMES, []), config.stash.get(TABLE, [])
+    if times:
+        terminalreporter.section("times")
+        for line in times:
+            terminalreporter.write_line(line)
     if rows:
         terminalreporter.section("faults: every one ended with the results of an undisturbed run")
-        for fault, seen, lost, duration in [("fault", "what the user sees", "lost", "time to finish"), *rows]:
-            terminalreporter.write_line(f"{fault:42s} | {seen:75s} | {lost:10s} | {duration}")
+        terminalreporter.write_line("| fault | what the user sees | lost | what to do | time | / undisturbed |")
+        terminalreporter.write_line("|---|---|---|---|---|---|")
+        undisturbed = next((row.seconds for row in rows if row.fault == UNDISTURBED), None)
+        for row in rows:
+            ratio = "" if undisturbed is None else f"{row.seconds / undisturbed:.1f}"
+            cells = (row.fault, row.seen, row.lost, row.to_do, f"{row.seconds:.0f} s", ratio)
+            terminalreporter.write_line(f"| {' | '.join(cells)} |")

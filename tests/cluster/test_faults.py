@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import HERE, STATE, TABLE
+from tests.cluster.conftest import HERE, STATE, TABLE, UNDISTURBED, Fault
 from tests.cluster.faulty import FOLDER, Run, undisturbed
 
-TMPFS_MB = 1
+# room for what is made again once the disk is not full any more
+ROOM_MB = 50
+AGAIN = "give the same command again"
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +44,9 @@ def row(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Adds a line to the table that is printed at the end."""
     began = time.monotonic()
 
-    def add(fault: str, seen: str, lost: str = "nothing") -> None:
+    def add(fault: str, seen: str, to_do: str = "nothing", lost: str = "nothing") -> None:
         table = request.config.stash.setdefault(TABLE, [])
-        table.append((fault, seen, lost, f"{time.monotonic() - began:.0f} s"))
+        table.append(Fault(fault, seen, lost, to_do, time.monotonic() - began))
 
     return add
 
@@ -66,11 +68,12 @@ def repaired_by_a_rerun(run: Run) -> None:
     assert run.differences() == []
 
 
+@pytest.mark.faults
 def test_nothing_happens(run: Run, row: Callable[..., None]) -> None:
     run.release()
     run.start()
     repaired_by_itself(run, 1)
-    row("none", "the plain run", "-")
+    row(UNDISTURBED, "the plain run")
 
 
 def test_job_killed_and_its_checkpoint_cut_off(run: Run, row: Callable[..., None]) -> None:
@@ -81,7 +84,11 @@ def test_job_killed_and_its_checkpoint_cut_off(run: Run, row: Callable[..., None
     run.release()
     repaired_by_itself(run, 2)
     assert run.saw(r"It is set aside as checkpoint-\w+\.safetensors\.damaged; training begins anew")
-    row("training killed (-9), checkpoint cut off", "job failed, tried again; log: checkpoint set aside", "its epochs")
+    row(
+        "training killed (-9), its checkpoint cut off",
+        "job failed, tried again; log: checkpoint set aside, training begins anew",
+        lost="the epochs before the checkpoint",
+    )
 
 
 @pytest.mark.faults
@@ -95,6 +102,7 @@ def test_job_killed(run: Run, row: Callable[..., None]) -> None:
     row("training killed (-9)", "job failed, tried again; log: resumed after epoch N")
 
 
+@pytest.mark.faults
 def test_job_cancelled(run: Run, row: Callable[..., None]) -> None:
     run.start()
     run.in_training()
@@ -184,7 +192,7 @@ def test_snakemake_interrupted(run: Run, row: Callable[..., None]) -> None:
     run.release()
     repaired_by_a_rerun(run)
     assert run.saw(r"resumed after epoch \d+")
-    row("Snakemake interrupted (Ctrl-C)", "jobs cancelled; the same command again: resumed")
+    row("Snakemake interrupted (Ctrl-C)", "its jobs are cancelled; then: resumed", AGAIN)
 
 
 @pytest.mark.faults
@@ -203,14 +211,18 @@ def test_snakemake_killed_at_a_random_moment(run: Run, row: Callable[..., None],
     unlock = ["snakemake", "--unlock", "--configfile", "faults.yaml"]
     subprocess.run(unlock, cwd=run.folder, check=True, capture_output=True)
     repaired_by_a_rerun(run)
-    row(f"Snakemake killed (-9) after {seconds:.0f} s", "scancel its jobs, --unlock, the same command again")
+    row(
+        f"Snakemake killed (-9) after {seconds:.0f} s",
+        "Snakemake is gone, the folder is locked",
+        f"scancel its jobs, snakemake --unlock, {AGAIN}",
+    )
 
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
-    """A file system of its own for a folder, with hardly any room left beyond what is there already."""
+    """A file system of its own for a folder, with little room beyond what is there already."""
     shutil.copytree(folder, kept := folder.with_name("kept"))
-    needed = sum(path.stat().st_size for path in kept.rglob("*")) // 2**20 + TMPFS_MB
+    needed = sum(path.stat().st_size for path in kept.rglob("*")) // 2**20 + ROOM_MB
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={needed}m", "tmpfs", folder], check=True)
     try:
         shutil.copytree(kept, folder, dirs_exist_ok=True)
@@ -233,7 +245,7 @@ def test_disk_full(run: Run, row: Callable[..., None]) -> None:
         assert not list((results / "faults/train_shared").rglob("*.safetensors"))
         (results / "filler").unlink()
         repaired_by_a_rerun(run)
-    row("disk full on results/", "log: No space left on device; room made, the same command again")
+    row("disk full on results/", "job failed; log: No space left on device", f"make room, {AGAIN}")
 
 
 @pytest.mark.faults
@@ -248,4 +260,4 @@ def test_intermediate_file_damaged(run: Run, row: Callable[..., None]) -> None:
     assert not (run.folder / FOLDER / "model.safetensors").exists()
     inputs.unlink()
     repaired_by_a_rerun(run)
-    row("intermediate file cut off", "log: the file, 'remove it'; removed, the same command again")
+    row("intermediate file cut off", "job failed; log: the file cannot be read, remove it", f"remove it, {AGAIN}")

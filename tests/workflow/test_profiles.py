@@ -1,6 +1,7 @@
 """The profiles plan on a machine without Slurm what a cluster would be asked for."""
 
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -9,6 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+
+from dssl.plan import job_counts
+from dssl.settings.screen import parse_screen
 
 Snakemake = Callable[..., "subprocess.CompletedProcess[str]"]
 TRAINED = ("train_shared", "train_specific", "train_learned_baseline")
@@ -56,6 +60,29 @@ def test_only_what_trains_asks_for_gpus_where_a_site_has_them(
     if partitions:
         assert {wanted["slurm_partition"] for wanted in found.values()} == partitions
         assert {name for name, wanted in found.items() if wanted["slurm_partition"] == "gpu"} <= set(TRAINED)
+
+
+@pytest.mark.parametrize("executor", ["cluster-generic", "lsf"])
+def test_other_executors_plan_the_same_jobs(
+    empty: Path, repository: Path, snakemake: Snakemake, tiny_content: dict[str, Any], executor: str
+) -> None:
+    pytest.importorskip(f"snakemake_executor_plugin_{executor.replace('-', '_')}")
+    (empty / "tiny.yaml").write_text(yaml.safe_dump(tiny_content))
+    # the command as the documentation has it
+    documented = (repository / "docs/cluster.md").read_text().replace("\\\n", " ")
+    (command,) = re.findall(rf"^ +snakemake (.* --executor {executor} .*)$", documented, re.MULTILINE)
+    run = snakemake(empty, *shlex.split(command), "--dry-run", "--configfile", "tiny.yaml")
+    assert run.returncode == 0, run.stdout + run.stderr
+    shown = run.stdout + run.stderr
+    jobs = job_counts(parse_screen(tiny_content, "test"))
+    assert {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", shown, re.MULTILINE)} == {
+        **jobs,
+        "all": 1,
+        "total": sum(jobs.values()) + 1,
+    }
+    found = asked(shown)
+    # what the documented command hands on
+    assert all({"mem_mb", "runtime"} <= set(found[name]) for name in jobs)
 
 
 def test_groups_and_retries_of_the_profile(repository: Path) -> None:

@@ -24,11 +24,14 @@ rule train_baseline:
         f"logs/{SCREEN.screen}/train_baseline/fold~{{fold}}.log",
     benchmark:
         f"logs/{SCREEN.screen}/train_baseline/fold~{{fold}}.benchmark.tsv"
+    group:
+        small("evaluation")
     conda:
         "../../environment.yml"
     resources:
         mem_mb=memory("train_baseline"),
         runtime=runtime("train_baseline"),
+        turn=1,
     params:
         settings=section("train_baseline"),
         version=VERSION,
@@ -52,16 +55,18 @@ rule train_learned_baseline:
         f"logs/{SCREEN.screen}/train_learned_baseline/{TRIAL}.benchmark.tsv"
     conda:
         "../../environment.yml"
-    threads: SCREEN.train_shared.run.threads()
+    threads: threads(run_of_baseline)
     resources:
-        **several_nodes(SCREEN.train_shared.run.nodes),
-        mem_mb=memory("train_learned_baseline", SCREEN.train_shared.run.processes),
+        **several_nodes(SCREEN.train_shared.run.nodes, run_of_baseline),
+        mem_mb=memory("train_learned_baseline", run_of_baseline),
         runtime=runtime(
             "train_learned_baseline",
             SCREEN.train_shared.optimizer.epochs
             + SCREEN.train_specific.optimizer.epochs,
+            together=8,
         ),
-        gpu=SCREEN.train_shared.run.gpus(),
+        gpu=gpus(run_of_baseline),
+        turn=1,
     params:
         settings=section("train_learned_baseline"),
         shared_settings=section("train_shared"),
@@ -102,11 +107,14 @@ rule select_learned_baseline:
         f"logs/{SCREEN.screen}/select_learned_baseline/{SELECTED}.log",
     benchmark:
         f"logs/{SCREEN.screen}/select_learned_baseline/{SELECTED}.benchmark.tsv"
+    group:
+        small("evaluation")
     conda:
         "../../environment.yml"
     resources:
         mem_mb=memory("select_learned_baseline"),
         runtime=runtime("select_learned_baseline"),
+        turn=1,
     params:
         settings=section("train_learned_baseline"),
         version=VERSION,

@@ -27,7 +27,7 @@ from dssl.plan_new_data import (
     ranked_entries,
     without_new_data,
 )
-from dssl.resources import memory, runtime, several_nodes
+from dssl.resources import gpus, memory, runtime, several_nodes, threads
 from dssl.settings.screen import parse_screen
 
 # no part of the screen: which synthetic study `snakemake study` runs
@@ -65,6 +65,9 @@ LAMS = [wildcard(value) for value in SCREEN.sweep.lam]
 SEEDS = SCREEN.sweep.seed
 MEMBERS = SCREEN.members()
 
+# plate tables
+SMALL_SCREEN = 100
+
 HANDOVER = f"{OUT}/handover"
 NEW_DATA = f"{OUT}/new_data/{{name}}"
 EMBEDDED = f"{NEW_DATA}/embed"
@@ -82,6 +85,11 @@ wildcard_constraints:
     seed=r"\d+|closed_form",
 
 
+def small(group):
+    """Group of short jobs that are one submission to a cluster; in a large screen none, since there they are long."""
+    return group if len(TABLES) <= SMALL_SCREEN else None
+
+
 def section(step):
     """Settings of one step as canonical JSON, with every default written out."""
     return getattr(SCREEN, step).to_json()
@@ -97,10 +105,21 @@ def tables_of(output):
     return lambda wildcards: expand(output, table=PARTS[wildcards.part])
 
 
-def gpus_of(step):
-    """GPUs of a member of the ensemble: the closed form needs none."""
-    asked = getattr(SCREEN, step).run.gpus()
-    return lambda wildcards: 0 if wildcards.seed == "closed_form" else asked
+def run_of_shared(wildcards):
+    """Where a model of step 1 is made."""
+    return SCREEN.train_shared.run.of_member(wildcards.seed, SCREEN.train_shared.solver)
+
+
+def run_of_specific(wildcards):
+    """Where a model of step 2 is made."""
+    return SCREEN.train_specific.run.of_member(
+        wildcards.seed, SCREEN.train_specific.solver
+    )
+
+
+def run_of_baseline(wildcards):
+    """Where a learned baseline is trained: as step 1 would be."""
+    return SCREEN.train_shared.run
 
 
 def new_tables_of(wildcards):

@@ -14,11 +14,14 @@ rule train_decoder:
         f"logs/{SCREEN.screen}/train_decoder/fold~{{fold}}.log",
     benchmark:
         f"logs/{SCREEN.screen}/train_decoder/fold~{{fold}}.benchmark.tsv"
+    group:
+        small("counterfactuals")
     conda:
         "../../environment.yml"
     resources:
         mem_mb=memory("train_decoder"),
         runtime=runtime("train_decoder"),
+        turn=1,
     params:
         settings=section("train_decoder"),
         version=VERSION,
@@ -45,11 +48,14 @@ rule evaluate_counterfactuals:
         f"logs/{SCREEN.screen}/evaluate_counterfactuals/fold~{{fold}}.log",
     benchmark:
         f"logs/{SCREEN.screen}/evaluate_counterfactuals/fold~{{fold}}.benchmark.tsv"
+    group:
+        small("counterfactuals")
     conda:
         "../../environment.yml"
     resources:
         mem_mb=memory("evaluate_counterfactuals"),
         runtime=runtime("evaluate_counterfactuals"),
+        turn=1,
     params:
         settings=section("evaluate_counterfactuals"),
         version=VERSION,
@@ -83,11 +89,14 @@ rule summarize_counterfactuals:
         f"logs/{SCREEN.screen}/summarize_counterfactuals.log",
     benchmark:
         f"logs/{SCREEN.screen}/summarize_counterfactuals.benchmark.tsv"
+    group:
+        small("pages")
     conda:
         "../../environment.yml"
     resources:
         mem_mb=memory("summarize_counterfactuals"),
         runtime=runtime("summarize_counterfactuals"),
+        turn=1,
     params:
         settings=section("evaluate_counterfactuals"),
         version=VERSION,

@@ -28,11 +28,14 @@ rule evaluate_retrieval:
         f"logs/{SCREEN.screen}/evaluate_retrieval/fold~{{fold}}.log",
     benchmark:
         f"logs/{SCREEN.screen}/evaluate_retrieval/fold~{{fold}}.benchmark.tsv"
+    group:
+        small("evaluation")
     conda:
         "../../environment.yml"
     resources:
         mem_mb=memory("evaluate_retrieval"),
         runtime=runtime("evaluate_retrieval"),
+        turn=1,
     params:
         settings=section("evaluate_retrieval"),
         learned=lambda wildcards, input: option("--learned", input.learned),
@@ -126,11 +129,14 @@ rule summarize_folds:
         f"logs/{SCREEN.screen}/summarize_folds.log",
     benchmark:
         f"logs/{SCREEN.screen}/summarize_folds.benchmark.tsv"
+    group:
+        small("pages")
     conda:
         "../../environment.yml"
     resources:
         mem_mb=memory("summarize_folds"),
         runtime=runtime("summarize_folds"),
+        turn=1,
     params:
         settings=section("evaluate_retrieval"),
         version=VERSION,

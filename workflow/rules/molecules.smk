@@ -15,12 +15,15 @@ rule standardize_molecules:
         f"logs/{SCREEN.screen}/standardize_molecules.log",
     benchmark:
         f"logs/{SCREEN.screen}/standardize_molecules.benchmark.tsv"
+    group:
+        small("molecules")
     conda:
         "../../environment.yml"
     threads: 2
     resources:
         mem_mb=memory("standardize_molecules"),
         runtime=runtime("standardize_molecules"),
+        turn=1,
     params:
         settings=section("standardize_molecules"),
         columns=section("molecules"),
@@ -42,12 +45,15 @@ rule featurize_molecules:
         f"logs/{SCREEN.screen}/featurize_molecules.log",
     benchmark:
         f"logs/{SCREEN.screen}/featurize_molecules.benchmark.tsv"
+    group:
+        small("molecules")
     conda:
         "../../environment.yml"
     threads: 2
     resources:
         mem_mb=memory("featurize_molecules"),
         runtime=runtime("featurize_molecules"),
+        turn=1,
     params:
         settings=section("featurize_molecules"),
         version=VERSION,

@@ -30,11 +30,14 @@ rule calibrate_scores:
         f"logs/{SCREEN.screen}/calibrate_scores.log",
     benchmark:
         f"logs/{SCREEN.screen}/calibrate_scores.benchmark.tsv"
+    group:
+        small("pages")
     conda:
         "../../environment.yml"
     resources:
         mem_mb=memory("calibrate_scores"),
         runtime=runtime("calibrate_scores"),
+        turn=1,
     params:
         settings=section("calibrate_scores"),
         version=VERSION,
@@ -67,11 +70,14 @@ rule bundle_model:
         f"logs/{SCREEN.screen}/bundle_model.log",
     benchmark:
         f"logs/{SCREEN.screen}/bundle_model.benchmark.tsv"
+    group:
+        small("pages")
     conda:
         "../../environment.yml"
     resources:
         mem_mb=memory("bundle_model"),
         runtime=runtime("bundle_model"),
+        turn=1,
     params:
         settings=applied_settings(SCREEN).to_json(),
         fold=HANDOVER_FOLD,

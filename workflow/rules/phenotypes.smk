@@ -18,7 +18,8 @@ rule normalize_plate:
         "../../environment.yml"
     resources:
         mem_mb=memory("normalize_plate"),
-        runtime=runtime("normalize_plate"),
+        runtime=runtime("normalize_plate", together=50),
+        turn=1,
     params:
         settings=section("normalize_plate"),
         plates=PLATES,

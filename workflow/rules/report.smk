@@ -15,12 +15,15 @@ rule describe_compounds:
         f"logs/{SCREEN.screen}/describe_compounds.log",
     benchmark:
         f"logs/{SCREEN.screen}/describe_compounds.benchmark.tsv"
+    group:
+        small("pages")
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=memory("describe_compounds"),
         runtime=runtime("describe_compounds"),
+        turn=1,
     params:
         settings=section("describe_compounds"),
         columns=section("molecules"),
@@ -93,12 +96,15 @@ rule report:
         f"logs/{SCREEN.screen}/report.log",
     benchmark:
         f"logs/{SCREEN.screen}/report.benchmark.tsv"
+    group:
+        small("pages")
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=memory("report"),
         runtime=runtime("report"),
+        turn=1,
     params:
         settings=section("report"),
         screen=shown(without_new_data(SCREEN)).to_json(),
@@ -146,12 +152,15 @@ rule explorer:
         f"logs/{SCREEN.screen}/explorer.log",
     benchmark:
         f"logs/{SCREEN.screen}/explorer.benchmark.tsv"
+    group:
+        small("pages")
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=memory("explorer"),
         runtime=runtime("explorer"),
+        turn=1,
     params:
         settings=section("explorer"),
         title=SCREEN.report.title or SCREEN.screen,
@@ -202,12 +211,15 @@ rule handover:
         f"logs/{SCREEN.screen}/handover.log",
     benchmark:
         f"logs/{SCREEN.screen}/handover.benchmark.tsv"
+    group:
+        small("pages")
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=memory("handover"),
         runtime=runtime("handover"),
+        turn=1,
     params:
         settings=section("handover"),
         screen=SCREEN.screen,

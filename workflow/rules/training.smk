@@ -15,12 +15,13 @@ rule train_shared:
         f"logs/{SCREEN.screen}/train_shared/{SHARED}.benchmark.tsv"
     conda:
         "../../environment.yml"
-    threads: SCREEN.train_shared.run.threads()
+    threads: threads(run_of_shared)
     resources:
-        **several_nodes(SCREEN.train_shared.run.nodes),
-        mem_mb=memory("train_shared", SCREEN.train_shared.run.processes),
-        runtime=runtime("train_shared", SCREEN.train_shared.optimizer.epochs),
-        gpu=gpus_of("train_shared"),
+        **several_nodes(SCREEN.train_shared.run.nodes, run_of_shared),
+        mem_mb=memory("train_shared", run_of_shared),
+        runtime=runtime("train_shared", SCREEN.train_shared.optimizer.epochs, together=4),
+        gpu=gpus(run_of_shared),
+        turn=1,
     params:
         settings=section("train_shared"),
         checkpoint=f"{OUT}/train_shared/{SHARED}/checkpoint",
@@ -47,12 +48,13 @@ rule train_specific:
         f"logs/{SCREEN.screen}/train_specific/{SPECIFIC}.benchmark.tsv"
     conda:
         "../../environment.yml"
-    threads: SCREEN.train_specific.run.threads()
+    threads: threads(run_of_specific)
     resources:
-        **several_nodes(SCREEN.train_specific.run.nodes),
-        mem_mb=memory("train_specific", SCREEN.train_specific.run.processes),
-        runtime=runtime("train_specific", SCREEN.train_specific.optimizer.epochs),
-        gpu=gpus_of("train_specific"),
+        **several_nodes(SCREEN.train_specific.run.nodes, run_of_specific),
+        mem_mb=memory("train_specific", run_of_specific),
+        runtime=runtime("train_specific", SCREEN.train_specific.optimizer.epochs, together=4),
+        gpu=gpus(run_of_specific),
+        turn=1,
     params:
         settings=section("train_specific"),
         checkpoint=f"{OUT}/train_specific/{SPECIFIC}/checkpoint",
@@ -134,11 +136,14 @@ rule embed_screen:
         f"logs/{SCREEN.screen}/embed_screen/fold~{{fold}}.log",
     benchmark:
         f"logs/{SCREEN.screen}/embed_screen/fold~{{fold}}.benchmark.tsv"
+    group:
+        small("evaluation")
     conda:
         "../../environment.yml"
     resources:
         mem_mb=memory("embed_screen"),
         runtime=runtime("embed_screen"),
+        turn=1,
     params:
         settings=section("embed_screen"),
         umap=lambda wildcards: (
