@@ -17,13 +17,16 @@ def profile_second_assay(
     plate_list: OptionalInput,
     metadata: OptionalInputs,
     features: Output,
+    compounds: Output,
+    profiles: Output,
     rejected: Output,
     excluded_wells: Output,
     without: Output,
     threads: int = 1,
 ) -> None:
-    """Normalise the second assay's plates and average them over the compounds of the first."""
+    """Normalise the second assay's plates and average them over the compounds of the first, and over those of either."""
     from dssl.molecules.standardize import open_molecules, read_molecule_table, standardize_molecules
+    from dssl.pairs.assays import all_compounds
     from dssl.pairs.second_assay import second_profiles
     from dssl.phenotypes.assemble import assemble_profiles
     from dssl.phenotypes.normalize import normalize_plates
@@ -39,8 +42,13 @@ def profile_second_assay(
     wells = assemble_profiles(plates, settings.assemble_profiles).profiles
     first = read_table(molecules, text_columns=["compound_id", "name"])
     text = first.select_dtypes("object").columns
-    found = second_profiles(wells, measured.aliases, measured.molecules, first.fillna(dict.fromkeys(text, "")))
+    first = first.fillna(dict.fromkeys(text, ""))
+    found = second_profiles(wells, measured.aliases, measured.molecules, first)
+    either = all_compounds(first, measured.molecules)
+    record = stamp("profile_second_assay", settings.model_dump(mode="json"))
     write_table(rejected, measured.rejected)
     write_table(excluded_wells, found.excluded_wells)
     write_table(without, found.without)
-    write_anndata(features, found.features, stamp("profile_second_assay", settings.model_dump(mode="json")))
+    write_anndata(features, found.features, record)
+    write_table(compounds, either)
+    write_anndata(profiles, second_profiles(wells, measured.aliases, measured.molecules, either).features, record)

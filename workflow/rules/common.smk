@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 from dssl import __version__ as VERSION
 from dssl.errors import DsslError
 from dssl.plan import (
+    assay_subsets,
     folds,
     locate,
     molecule_table,

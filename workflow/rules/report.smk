@@ -289,6 +289,7 @@ RECORDS = [
     *expand(rules.evaluate_retrieval.output.provenance, fold=TEST_FOLDS),
     *expand(rules.evaluate_disentanglement.output.provenance, fold=TEST_FOLDS),
     rules.summarize_folds.output.provenance,
+    *ASSAY_RECORDS,
     rules.describe_compounds.output.provenance,
     *expand(rules.train_decoder.output.provenance, fold=TEST_FOLDS),
     *expand(rules.evaluate_counterfactuals.output.provenance, fold=TEST_FOLDS),
