@@ -1,6 +1,6 @@
 """Molecule, phenotype and second assay together; of a screen with one assay there is nothing of this."""
 
-ASSAY_RECORDS = []
+ASSAY_TABLES, ASSAY_RECORDS = [], []
 
 if SECOND:
     SUBSETS = assay_subsets()
@@ -160,6 +160,11 @@ if SECOND:
             "--permutations {input.permutations} --retrieval {output.retrieval} "
             "--comparisons {output.comparisons} --provenance {output.provenance} 2> {log}"
 
+    ASSAY_TABLES = [
+        rules.summarize_assays.output.retrieval,
+        rules.summarize_assays.output.comparisons,
+        rules.join_assays.output.counts,
+    ]
     ASSAY_RECORDS = [
         rules.featurize_molecules.output.provenance,
         rules.join_assays.output.provenance,

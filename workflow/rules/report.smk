@@ -83,6 +83,7 @@ rule report:
         compounds=rules.describe_compounds.output.table,
         queries=expand(rules.evaluate_retrieval.output.queries, fold=TEST_FOLDS),
         neighbors=expand(rules.evaluate_retrieval.output.neighbors, fold=TEST_FOLDS),
+        assays=ASSAY_TABLES,
     output:
         html=report(
             f"{OUT}/report.html", caption="../report/report.rst", category="Report"
@@ -103,6 +104,7 @@ rule report:
         settings=section("report"),
         screen=shown(without_new_data(SCREEN)).to_json(),
         simulated="--simulated" if SCREEN.simulate_screen else "--no-simulated",
+        assays=option("--assays", *ASSAY_TABLES),
         version=VERSION,
     shell:
         "dssl report --settings {params.settings:q} --screen {params.screen:q} {params.simulated} "
@@ -122,7 +124,7 @@ rule report:
         "--not-predicted {input.not_predicted} --map-compounds {input.map_compounds} "
         "--map-molecules {input.map_molecules} --example-compounds {input.example_compounds} "
         "--example-molecules {input.example_molecules} --compounds {input.compounds} "
-        "--queries {input.queries} --neighbors {input.neighbors} "
+        "--queries {input.queries} --neighbors {input.neighbors} {params.assays} "
         "--html {output.html} --figures {output.figures} "
         "--provenance {output.provenance} 2> {log}"
 
