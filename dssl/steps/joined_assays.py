@@ -142,7 +142,7 @@ def prepare(mdata: "MuData", fold: str, settings: FitPreprocessingSettings) -> P
     )
     values = apply_phenotype(as_phenotype, second.X, second_names)
     obs = pd.DataFrame({keys.COMPOUND_ID: second.obs_names.astype(str), keys.SPLIT: roles.to_numpy()}, roles.index)
-    prepared = AnnData(values, obs=storable(obs), var=numbered("component", values.shape[1]))
+    prepared = AnnData(values, obs=storable(obs), var=numbered("second_component", values.shape[1]))
     return PreparedAssays(
         phenotype,
         molecule,
@@ -158,8 +158,8 @@ def profiles_of(inputs: "MuData", modality: str, compounds: Sequence[str]) -> tu
 
     adata = inputs[modality]
     if modality == keys.PHENOTYPE:
-        chosen = adata[adata.obs[keys.COMPOUND_ID].astype(str).isin(set(compounds))]
-        values, obs = pool(chosen.X, chosen.obs, "compound")
+        chosen = adata.obs[keys.COMPOUND_ID].astype(str).isin(set(compounds)).to_numpy()
+        values, obs = pool(adata.X[chosen], adata.obs[chosen], "compound")
         order = obs.index.get_indexer(pd.Index(compounds))
         return values[order], obs.iloc[order]
     chosen = adata[list(compounds)]
