@@ -37,6 +37,27 @@ def all_compounds(molecules: pd.DataFrame, second_molecules: pd.DataFrame) -> pd
     return joined.fillna(dict.fromkeys(text, ""))
 
 
+def ids_in_first(aliases: pd.DataFrame, second_molecules: pd.DataFrame, molecules: pd.DataFrame) -> pd.DataFrame:
+    """Ids that the second assay's tables use, and the compound of the first assay that has their skeleton.
+
+    Parameters
+    ----------
+    aliases : DataFrame
+        input_id and compound_id of the second assay.
+    second_molecules, molecules : DataFrame
+        compound_id and skeleton of either assay.
+
+    Returns
+    -------
+    DataFrame
+        input_id, compound_id (the first of several stereoisomers); ids of other compounds are left out.
+    """
+    skeletons = second_molecules.set_index(keys.COMPOUND_ID)[keys.SKELETON]
+    first = molecules.drop_duplicates(keys.SKELETON).set_index(keys.SKELETON)[keys.COMPOUND_ID]
+    compound = aliases[keys.COMPOUND_ID].map(skeletons).map(first)
+    return aliases.assign(**{keys.COMPOUND_ID: compound}).dropna().reset_index(drop=True)
+
+
 def extend_folds(molecules: pd.DataFrame, folds: pd.DataFrame, settings: PairAndSplitSettings) -> pd.DataFrame:
     """Give the compounds that lack an assay their roles in the folds of those that have both.
 

@@ -53,6 +53,8 @@ if SECOND:
             features=f"{OUT}/profile_second_assay/features.h5ad",
             compounds=f"{OUT}/profile_second_assay/compounds.tsv",
             profiles=f"{OUT}/profile_second_assay/profiles.h5ad",
+            aliases=f"{OUT}/profile_second_assay/aliases.tsv",
+            state=f"{OUT}/profile_second_assay/state.safetensors",
             rejected=f"{OUT}/profile_second_assay/rejected.tsv",
             excluded_wells=f"{OUT}/profile_second_assay/excluded_wells.tsv",
             without=f"{OUT}/profile_second_assay/without.tsv",
@@ -77,6 +79,7 @@ if SECOND:
             "--second-molecules {input.second_molecules} --tables {input.tables} "
             "{params.plate_list} {params.metadata} --features {output.features} "
             "--compounds {output.compounds} --profiles {output.profiles} "
+            "--aliases {output.aliases} --state {output.state} "
             "--rejected {output.rejected} --excluded-wells {output.excluded_wells} "
             "--without {output.without} --threads {threads} "
             "--provenance {output.provenance} 2> {log}"

@@ -178,8 +178,7 @@ rule handover:
         molecules=expand(rules.embed_screen.output.molecules, fold=HANDOVER_FOLD),
         fold_compounds=expand(rules.embed_screen.output.compounds, fold=TEST_FOLDS),
         fold_molecules=expand(rules.embed_screen.output.molecules, fold=TEST_FOLDS),
-        # scores of two assays are not calibrated
-        calibration=[] if SECOND else rules.calibrate_scores.output.calibration,
+        calibration=rules.calibrate_scores.output.calibration,
         attribution=rules.summarize_folds.output.all_attribution,
         pages=[rules.report.output.html, rules.explorer.output.html],
     output:
@@ -221,14 +220,13 @@ rule handover:
             if SECOND
             else ""
         ),
-        calibration=lambda wildcards, input: option("--calibration", input.calibration),
         version=VERSION,
     shell:
         "dssl handover --settings {params.settings:q} --screen {params.screen} --title {params.title:q} "
         "--fold {params.fold} {params.simulated} {params.second_assay} --pairs {input.pairs} --table {input.table} "
         "--compounds {input.compounds} --molecules {input.molecules} "
         "--fold-compounds {input.fold_compounds} --fold-molecules {input.fold_molecules} "
-        "{params.calibration} --attribution {input.attribution} --pages {input.pages} "
+        "--calibration {input.calibration} --attribution {input.attribution} --pages {input.pages} "
         "--readme {output.readme} --dictionary {output.dictionary} "
         "--compound-table {output.compound_table} --hits {output.hits} "
         "--neighbors {output.neighbors} --profiles-shared {output.profiles_shared} "
@@ -268,15 +266,8 @@ RECORDS = [
     ),
     *expand(rules.select_model.output.provenance, fold=FOLDS),
     *expand(rules.embed_screen.output.provenance, fold=FOLDS),
-    # a model of two assays is not asked about new molecules
-    *(
-        []
-        if SECOND
-        else [
-            rules.calibrate_scores.output.provenance,
-            rules.bundle_model.output.provenance,
-        ]
-    ),
+    rules.calibrate_scores.output.provenance,
+    rules.bundle_model.output.provenance,
     *expand(rules.train_baseline.output.provenance, fold=TEST_FOLDS),
     *expand(
         rules.train_learned_baseline.output.provenance,
