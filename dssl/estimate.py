@@ -27,6 +27,10 @@ PER_PLATES_MB = {
     "embed_screen": 2.0,
     "evaluate_retrieval": 2.0,
     "evaluate_disentanglement": 2.0,
+    "join_assays": 1.4,
+    "fit_assays": 1.4,
+    "train_assays": 0.4,
+    "evaluate_assays": 2.0,
     "describe_compounds": 2.0,
     "train_decoder": 1.4,
     "evaluate_counterfactuals": 1.4,
@@ -87,12 +91,13 @@ def _hours(screen: ScreenSettings, step: str, count: int, sizes_mb: dict[str, fl
 
 def _epochs(screen: ScreenSettings, step: str) -> int | None:
     shared, specific = screen.train_shared.optimizer.epochs, screen.train_specific.optimizer.epochs
-    return {"train_shared": shared, "train_specific": specific, "train_learned_baseline": shared + specific}.get(step)
+    trained = {"train_shared": shared, "train_specific": specific, "train_assays": shared}
+    return (trained | {"train_learned_baseline": shared + specific}).get(step)
 
 
 def _run(screen: ScreenSettings, step: str) -> RunSettings:
     """Where the arithmetic of a step runs: only what trains may ask for a GPU."""
-    trained = {"train_shared": screen.train_shared, "train_learned_baseline": screen.train_shared}
     if step == "train_specific":
         return screen.train_specific.run
-    return trained[step].run if step in trained else RunSettings(device="cpu")
+    as_shared = ("train_shared", "train_learned_baseline", "train_assays")
+    return screen.train_shared.run if step in as_shared else RunSettings(device="cpu")

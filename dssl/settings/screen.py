@@ -58,7 +58,9 @@ class ScreenSettings(Settings):
     list_files: ListFilesSettings = ListFilesSettings()
     assemble_profiles: AssembleProfilesSettings = AssembleProfilesSettings()
     second_assay: SecondAssaySettings | None = Field(
-        None, description="present: profiles of a second assay take the place of the molecules' features"
+        None,
+        description="present: profiles of a second assay take the place of the molecules' features; all three are "
+        "compared by pairs too (train_assays)",
     )
     call_activity: CallActivitySettings = CallActivitySettings()
     pair_and_split: PairAndSplitSettings = PairAndSplitSettings()
