@@ -123,7 +123,7 @@ def counted(molecules: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         fold, phenotype, second_assay, role, n_compounds.
     """
-    columns = [name for name in molecules if name.startswith(keys.fold_column(""))]
+    columns = [name for name in map(str, molecules) if name.startswith(keys.fold_column(""))]
     flags = [keys.PHENOTYPE, keys.SECOND_ASSAY]
     long = molecules[[*flags, *columns]].melt(flags, var_name="fold", value_name="role")
     long["fold"] = long["fold"].str.removeprefix(keys.fold_column(""))

@@ -117,6 +117,11 @@ def _meanings(pooled: pd.DataFrame) -> list[tuple[str, str]]:
     return [(name, known[name]) for name in dict.fromkeys(pooled["method"].astype(str)) if name in known]
 
 
+def _directions(pair: tuple[str, str]) -> tuple[str, str]:
+    first, second = pair
+    return f"{first}_to_{second}", f"{second}_to_{first}"
+
+
 def _direction(direction: str, words: dict[str, str]) -> str:
     first, _, second = direction.partition("_to_")
     return f"{words[first]} → {words[second]}"
@@ -133,7 +138,8 @@ def _figure(pooled: pd.DataFrame, words: dict[str, str]) -> Figure:
         axes = canvas.subplots(len(ASSAY_PAIRS), 2, squeeze=False, sharex="row", sharey=True)
         for row, pair in zip(axes, ASSAY_PAIRS, strict=True):
             of_pair = scores[scores["pair"] == pair_name(pair)]
-            for axis, (direction, block) in zip(row, of_pair.groupby("direction", sort=False), strict=True):
+            for axis, direction in zip(row, _directions(pair), strict=True):
+                block = of_pair[of_pair["direction"] == direction]
                 dots = (
                     (each["method"], each["value"], (each["ci_low"], each["ci_high"]), _colour(each["method"]))
                     for each in records(block)
@@ -142,7 +148,7 @@ def _figure(pooled: pd.DataFrame, words: dict[str, str]) -> Figure:
                 axis.axvline(block["chance"].mean(), color=PALETTE[5], ls="--", lw=1.2)
                 axis.set_xlim(0, 1.05 * of_pair["ci_high"].max())
                 size = f"n = {block['n_compounds'].max():.0f}, library {block['library_size'].mean():.3g}"
-                axis.set_title(f"{_direction(str(direction), words)} ({size})", parse_math=False)
+                axis.set_title(f"{_direction(direction, words)} ({size})", parse_math=False)
         for axis in axes[-1]:
             axis.set_xlabel("mean reciprocal rank (no unit)")
         uri = svg_uri(canvas)
@@ -162,8 +168,9 @@ def _colour(method: str) -> str:
 
 def _table(pooled: pd.DataFrame, words: dict[str, str]) -> Table:
     rows: list[list[Cell]] = []
-    for (_, direction), block in pooled.groupby(["pair", "direction"], sort=False):
-        rows.append([Cell(_direction(str(direction), words))])
+    for direction in (each for pair in ASSAY_PAIRS for each in _directions(pair)):
+        block = pooled[pooled["direction"] == direction]
+        rows.append([Cell(_direction(direction, words))])
         for method, lines in block.groupby("method", sort=False):
             scores = {str(row["metric"]): row for row in records(lines)}
             first = next(iter(scores.values()))

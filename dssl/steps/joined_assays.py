@@ -88,7 +88,7 @@ def join(
     molecules.obs = obs[used]
     if settings.split == "cluster":
         molecules.obs[keys.CLUSTER] = cluster_names(molecules, settings.cluster_distance)
-    folds = both[[name for name in both if name.startswith(keys.fold_column(""))]]
+    folds = both[[name for name in map(str, both) if name.startswith(keys.fold_column(""))]]
     folds = folds.set_axis(folds.index.astype(str))
     molecules.obs = storable(molecules.obs.join(extend_folds(molecules.obs, folds, settings)))
     profiled = second[molecules.obs_names[molecules.obs[keys.SECOND_ASSAY]]]

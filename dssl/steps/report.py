@@ -140,7 +140,8 @@ def report(
     if screen.second_assay is not None:
         sections = with_second_assay(sections, screen.second_assay.name)
         after = [section.identifier for section in sections].index("retrieval") + 1
-        sections.insert(after, assays_section(*map(_table, assays or []), screen.second_assay.name))
+        of_pairs, tests, counts = map(_table, assays or [])
+        sections.insert(after, assays_section(of_pairs, tests, counts, screen.second_assay.name))
     for figure in figures_of(sections):
         write_text(figures / f"{figure.name}.svg", figure.svg.decode())
         write_text(figures / f"{figure.name}.csv", figure.data)
