@@ -26,6 +26,10 @@ PER_PLATES_MB = {
     "embed_screen": 2.0,
     "evaluate_retrieval": 2.0,
     "evaluate_disentanglement": 2.0,
+    "join_assays": 1.4,
+    "fit_assays": 1.4,
+    "train_assays": 0.4,
+    "evaluate_assays": 2.0,
     "describe_compounds": 2.0,
     "train_decoder": 1.4,
     "evaluate_counterfactuals": 1.4,
@@ -86,12 +90,13 @@ def _hours(screen: ScreenSettings, step: str, count: int, sizes_mb: dict[str, fl
 
 def _epochs(screen: ScreenSettings, step: str) -> int | None:
     shared, specific = screen.train_shared.optimizer.epochs, screen.train_specific.optimizer.epochs
-    return {"train_shared": shared, "train_specific": specific, "train_learned_baseline": shared + specific}.get(step)
+    trained = {"train_shared": shared, "train_specific": specific, "train_assays": shared}
+    return (trained | {"train_learned_baseline": shared + specific}).get(step)
 
 
 def _gpus(screen: ScreenSettings, step: str) -> float:
     """GPUs that a job of a step asks for, on average over the members of the ensemble: only what trains asks for any."""
-    if step == "train_learned_baseline":
+    if step in ("train_learned_baseline", "train_assays"):
         return screen.train_shared.run.gpus()
     if step not in ("train_shared", "train_specific"):
         return 0

@@ -7,6 +7,8 @@ CLOSED_FORM = "closed_form"
 PHENOTYPE = "phenotype"
 MOLECULE = "molecule"
 MODALITIES = (PHENOTYPE, MOLECULE)
+# the third, of screens with a second assay; of a paired MuData it is the molecules' featurizer
+SECOND_ASSAY = "second_assay"
 
 # obs of wells
 PLATE = "plate"

@@ -7,12 +7,15 @@ from pathlib import Path
 
 from dssl.errors import ConfigError, first_few
 from dssl.io import read_table, stem_of
-from dssl.keys import FULL_FOLD
+from dssl.keys import FULL_FOLD, MOLECULE, PHENOTYPE, SECOND_ASSAY
 from dssl.settings.inputs import PlateTableSettings
 from dssl.settings.screen import ScreenSettings
 
 RESULTS = Path("results")
 SHOWN_TABLES = 50
+# with a second assay: what is compared; the first is ranked as the phenotype is elsewhere, the second as the molecule
+ASSAY_PAIRS = ((PHENOTYPE, MOLECULE), (SECOND_ASSAY, MOLECULE), (PHENOTYPE, SECOND_ASSAY))
+ALL_COMPOUNDS, COMPLETE_COMPOUNDS = "all", "complete"
 
 
 def step_folder(screen: ScreenSettings, step: str) -> Path:
@@ -125,6 +128,32 @@ def n_trials(screen: ScreenSettings) -> int:
     return screen.train_learned_baseline.trials or len(screen.sweep.beta) * len(screen.sweep.lam)
 
 
+def pair_name(pair: tuple[str, str]) -> str:
+    """A pair of modalities as it is called in paths and tables."""
+    return "-".join(pair)
+
+
+def assay_subsets() -> list[str]:
+    """What the models of a screen with a second assay are trained on.
+
+    All compounds; those that have molecule, phenotype and second assay; and, of two modalities alone, those that have both.
+    """
+    return [ALL_COMPOUNDS, COMPLETE_COMPOUNDS, *map(pair_name, ASSAY_PAIRS)]
+
+
+def _jobs_of_assays(screen: ScreenSettings) -> dict[str, int]:
+    """Jobs that only a screen with a second assay has."""
+    n_tests, n_seeds = len(folds(screen, with_full=False)), len(screen.sweep.seed)
+    return {
+        "featurize_molecules": 1,
+        "join_assays": 1,
+        "fit_assays": n_tests,
+        "train_assays": n_tests * len(assay_subsets()) * n_seeds,
+        "evaluate_assays": n_tests,
+        "summarize_assays": 1,
+    }
+
+
 def job_counts(screen: ScreenSettings) -> dict[str, int]:
     """How many jobs every step runs."""
     n_folds, n_tests = len(folds(screen)), len(folds(screen, with_full=False))
@@ -139,6 +168,7 @@ def job_counts(screen: ScreenSettings) -> dict[str, int]:
     counts = source | {
         "standardize_molecules": 1,
         **({"profile_second_assay": 1} if screen.second_assay else {"featurize_molecules": 1}),
+        **(_jobs_of_assays(screen) if screen.second_assay else {}),
         "normalize_plate": n_tables,
         "list_plates": len(parts(map(str, range(n_tables)), screen.list_files.per_list)),
         "assemble_profiles": 1,
@@ -150,7 +180,8 @@ def job_counts(screen: ScreenSettings) -> dict[str, int]:
         "train_specific": n_folds * n_beta * n_lam * n_members,
         "select_model": n_folds,
         "embed_screen": n_folds,
-        **({} if screen.second_assay else {"calibrate_scores": 1, "bundle_model": 1}),
+        "calibrate_scores": 1,
+        "bundle_model": 1,
         "train_baseline": n_tests,
         **(learned if n_learned else {}),
         "evaluate_retrieval": n_tests,

@@ -4,12 +4,17 @@ from pathlib import Path
 
 from dssl.errors import ConfigError, first_few
 from dssl.plan import expand, locate
-from dssl.settings.new_data import AppliedSettings, EmbedSettings, NewDataSettings, QuerySettings
+from dssl.settings.new_data import AppliedSecondAssay, AppliedSettings, EmbedSettings, NewDataSettings, QuerySettings
 from dssl.settings.screen import ScreenSettings
 
 
 def applied_settings(screen: ScreenSettings) -> AppliedSettings:
     """What new data are treated with, as the screen was: for the model's folder."""
+    second = screen.second_assay
+    applied_second = None
+    if second is not None:
+        plates = second.plates.model_copy(update={"tables": [], "plate_list": None})
+        applied_second = AppliedSecondAssay(name=second.name, plates=plates, normalize_plate=second.normalize_plate)
     return AppliedSettings(
         screen=screen.screen,
         molecules=screen.molecules.model_copy(update={"table": None}),
@@ -19,6 +24,7 @@ def applied_settings(screen: ScreenSettings) -> AppliedSettings:
         normalize_plate=screen.normalize_plate,
         exclude_flags=screen.pair_and_split.exclude_flags,
         calibrate_scores=screen.calibrate_scores,
+        second_assay=applied_second,
     )
 
 
@@ -48,12 +54,17 @@ def new_entry(screen: ScreenSettings, name: str) -> NewDataSettings:
 
 
 def new_tables(screen: ScreenSettings, name: str) -> dict[str, list[Path]]:
-    """Tables of one entry of `new_data`: "molecules" (one or none) and "plates"."""
+    """Tables of one entry of `new_data`: "molecules" (one or none), "plates" and "second_plates"."""
     entry = new_entry(screen, name)
     table = entry.molecules.table if entry.molecules else None
     return {
         "molecules": [locate(screen, table)] if table else [],
-        "plates": [path for pattern in entry.plates for path in expand(screen, pattern, f"new_data.{name}.plates")],
+        **{
+            kind: [
+                path for pattern in getattr(entry, kind) for path in expand(screen, pattern, f"new_data.{name}.{kind}")
+            ]
+            for kind in ("plates", "second_plates")
+        },
     }
 
 

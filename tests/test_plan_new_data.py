@@ -13,15 +13,29 @@ def test_new_data_have_tables_columns_and_numbers(tmp_path: Path, monkeypatch: p
     entries = {
         "library": {"molecules": {"table": "l.csv", "smiles": "SMI"}},
         "repeat": {"plates": ["Q*.csv"], "library": "library"},
+        "signatures": {"second_plates": ["Q*.csv"]},
     }
     mine = screen(new_data=entries, embed={"n_neighbors": 5}, query={"n_hits": 7})
-    assert plan_new_data.new_tables(mine, "library") == {"molecules": [Path("l.csv")], "plates": []}
-    assert plan_new_data.new_tables(mine, "repeat") == {"molecules": [], "plates": [Path("Q1.csv")]}
+    assert plan_new_data.new_tables(mine, "library") == {
+        "molecules": [Path("l.csv")],
+        "plates": [],
+        "second_plates": [],
+    }
+    assert plan_new_data.new_tables(mine, "repeat") == {
+        "molecules": [],
+        "plates": [Path("Q1.csv")],
+        "second_plates": [],
+    }
+    assert plan_new_data.new_tables(mine, "signatures") == {
+        "molecules": [],
+        "plates": [],
+        "second_plates": [Path("Q1.csv")],
+    }
     embed, query = plan_new_data.new_settings(mine, "library")
     assert (embed.n_neighbors, query.n_hits) == (5, 7)
     assert embed.molecules is not None
     assert embed.molecules.smiles == "SMI"
-    assert plan_new_data.ranked_entries(mine) == ["repeat"]
+    assert plan_new_data.ranked_entries(mine) == ["repeat", "signatures"]
     assert plan_new_data.without_new_data(mine) == screen()
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from itertools import combinations
-from typing import Literal
 
 import torch
 from torch import Generator, Tensor, nn
@@ -12,9 +11,8 @@ from dssl.model.distributions import CodeDistribution, code_distribution, unit_c
 from dssl.model.encoders import make_encoder
 from dssl.model.ranks import by_rows
 from dssl.model.shared import Contrast, KlScale, pair_terms, weighed
-from dssl.settings.learning import CodeSettings, ContrastiveSettings, EncoderSettings
+from dssl.settings.learning import CodeSettings, ContrastiveSettings, EncoderSettings, Sharing
 
-Sharing = Literal["common", "pairs"]
 Pair = tuple[str, str]
 
 
@@ -48,7 +46,8 @@ class MultimodalModel(nn.Module):
         super().__init__()
         if len(input_sizes) < 2 or any("." in name for name in input_sizes):
             raise ConfigError(f"modalities: expected two or more names without dots, found {', '.join(input_sizes)}")
-        self.input_sizes, self.code_settings, self.sharing = dict(input_sizes), code, sharing
+        self.input_sizes, self.sharing = dict(input_sizes), sharing
+        self.encoder_settings, self.code_settings, self.contrastive_settings = encoder, code, contrastive
         self.pairs: list[Pair] = list(combinations(input_sizes, 2))
         keys = {self._key(modality, pair): modality for pair in self.pairs for modality in pair}
         self.encoders = nn.ModuleDict(

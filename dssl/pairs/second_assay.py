@@ -11,7 +11,6 @@ from dssl import keys
 from dssl.errors import PairingError, first_few
 
 LOGGER = logging.getLogger(__name__)
-SECOND_ASSAY = "second_assay"  # the featurizer of its features
 N_SECOND_WELLS = "n_second_wells"
 _FLAGS = (keys.QC_MISSING, keys.QC_DEAD)
 
@@ -83,7 +82,7 @@ def second_profiles(
     means = np.stack([masked[rows[skeleton]].mean(axis=0).filled(np.nan) for skeleton in found[keys.SKELETON]])
     obs = found.assign(**{N_SECOND_WELLS: [len(rows[skeleton]) for skeleton in found[keys.SKELETON]]})
     obs.index = obs.index.astype(str)
-    var = wells.var.assign(**{keys.FEATURIZER: SECOND_ASSAY})
+    var = wells.var.assign(**{keys.FEATURIZER: keys.SECOND_ASSAY})
     without = molecules.loc[~molecules[keys.COMPOUND_ID].isin(found.index), [keys.COMPOUND_ID]]
     LOGGER.info("%d of %d compounds have a second profile, from %d wells", len(found), len(molecules), len(used))
     for reason, count in reasons[reasons != ""].value_counts().items():

@@ -21,10 +21,11 @@ def _columns_stay_in_modalities() -> Iterator[None]:
         yield
 
 
-def as_mudata(phenotype: AnnData, molecule: AnnData) -> MuData:
-    """Put both modalities into one MuData that keeps obs and var in the modalities only."""
+def as_mudata(phenotype: AnnData, molecule: AnnData, second_assay: AnnData | None = None) -> MuData:
+    """Put the modalities into one MuData that keeps obs and var in the modalities only."""
+    second = {} if second_assay is None else {keys.SECOND_ASSAY: second_assay}
     with _columns_stay_in_modalities():
-        return MuData({keys.PHENOTYPE: phenotype, keys.MOLECULE: molecule})
+        return MuData({keys.PHENOTYPE: phenotype, **second, keys.MOLECULE: molecule})
 
 
 def write_pairs(path: Path, mdata: MuData) -> None:

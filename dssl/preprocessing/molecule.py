@@ -19,7 +19,7 @@ from dssl.settings.preparation import MoleculePreprocessingSettings
 
 LOGGER = logging.getLogger(__name__)
 # the featurizers whose values are real numbers; all others are counts or bits
-REAL_VALUED = ("rdkit_descriptors", "second_assay")
+REAL_VALUED = ("rdkit_descriptors", keys.SECOND_ASSAY)
 
 
 @dataclass(frozen=True, eq=False)

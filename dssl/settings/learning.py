@@ -10,6 +10,7 @@ from dssl.settings.presets import SHARED_PRESETS, SPECIFIC_PRESETS, with_preset
 
 Preset = Literal["default", "paper", "released"]
 Solver = Literal["neural", "gaussian"]
+Sharing = Literal["common", "pairs"]
 
 
 class EncoderSettings(Settings):
@@ -178,6 +179,16 @@ class TrainSharedSettings(Settings):
     @classmethod
     def _expand_preset(cls, values: Any) -> Any:
         return with_preset(values, SHARED_PRESETS, cls.subsections())
+
+
+class TrainAssaysSettings(Settings):
+    """Molecule, phenotype and second assay at once, by pairs; with the encoders, codes, views and optimiser of step 1."""
+
+    sharing: Sharing = Field(
+        "common",
+        description="each modality has one code, compared with those of all others (common), or one for each of the others",
+    )
+    beta: float = Field(0.003, ge=0, description="weight of the KL, as in sweep.beta")
 
 
 class TrainSpecificSettings(Settings):

@@ -32,6 +32,14 @@ class CalibrateScoresSettings(Settings):
         return self
 
 
+class AppliedSecondAssay(Settings):
+    """What new plates of the second assay have to be treated with."""
+
+    name: str = Field(description="what a compound's profile in this assay is called")
+    plates: PlateTableSettings
+    normalize_plate: NormalizePlateSettings
+
+
 class AppliedSettings(Settings):
     """What new data have to be treated with, as the screen was: goes into the model's folder."""
 
@@ -43,6 +51,9 @@ class AppliedSettings(Settings):
     normalize_plate: NormalizePlateSettings
     exclude_flags: list[Literal["qc_missing", "qc_dead", "qc_outlier"]]
     calibrate_scores: CalibrateScoresSettings
+    second_assay: AppliedSecondAssay | None = Field(
+        None, description="of a model that compares two assays: the one that stands in the place of the molecules"
+    )
 
 
 class EmbedSettings(Settings):
@@ -69,6 +80,7 @@ class NewDataSettings(Settings):
 
     molecules: MoleculeTableSettings | None = Field(None, description="table of new molecules and its columns")
     plates: list[str] = Field([], description="paths or globs of new plate tables")
+    second_plates: list[str] = Field([], description="paths or globs of new plate tables of the second assay")
     columns: WellColumns | None = Field(
         None, description="columns of the new plate tables; null: called as in the screen"
     )
@@ -85,12 +97,14 @@ class NewDataSettings(Settings):
             for name, value in (
                 ("molecules", self.molecules and self.molecules.table),
                 ("plates", self.plates),
+                ("second_plates", self.second_plates),
                 ("compounds", self.compounds),
             )
             if value
         ]
         if len(given) != 1:
             raise ValueError(
-                f"give exactly one of molecules (with its table), plates and compounds; found {' and '.join(given) or 'none'}"
+                "give exactly one of molecules (with its table), plates, second_plates and compounds; found "
+                f"{' and '.join(given) or 'none'}"
             )
         return self

@@ -25,6 +25,7 @@ from dssl.settings.learning import (
     EmbedScreenSettings,
     SelectModelSettings,
     SweepSettings,
+    TrainAssaysSettings,
     TrainSharedSettings,
     TrainSpecificSettings,
 )
@@ -57,7 +58,9 @@ class ScreenSettings(Settings):
     list_files: ListFilesSettings = ListFilesSettings()
     assemble_profiles: AssembleProfilesSettings = AssembleProfilesSettings()
     second_assay: SecondAssaySettings | None = Field(
-        None, description="present: profiles of a second assay take the place of the molecules' features"
+        None,
+        description="present: profiles of a second assay take the place of the molecules' features; all three are "
+        "compared by pairs too (train_assays)",
     )
     call_activity: CallActivitySettings = CallActivitySettings()
     pair_and_split: PairAndSplitSettings = PairAndSplitSettings()
@@ -66,6 +69,7 @@ class ScreenSettings(Settings):
     sweep: SweepSettings = SweepSettings()
     train_shared: TrainSharedSettings = TrainSharedSettings()
     train_specific: TrainSpecificSettings = TrainSpecificSettings()
+    train_assays: TrainAssaysSettings = TrainAssaysSettings()
     select_model: SelectModelSettings = SelectModelSettings()
     embed_screen: EmbedScreenSettings = EmbedScreenSettings()
     train_baseline: TrainBaselineSettings = TrainBaselineSettings()
@@ -114,6 +118,15 @@ class ScreenSettings(Settings):
         if self.fit_preprocessing.phenotype.harmony is not None and pooled:
             raise ValueError(
                 "fit_preprocessing.phenotype.harmony needs the batch of every profile: add batch to pair_and_split.pool_by"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _two_assays_hold_out_compounds(self) -> "ScreenSettings":
+        if self.second_assay is not None and self.pair_and_split.split in ("plate", "batch", "dose"):
+            raise ValueError(
+                f"pair_and_split.split: {self.pair_and_split.split} holds out wells of one assay; with second_assay whole "
+                "compounds are held out of both: choose random, skeleton, scaffold, cluster or column"
             )
         return self
 

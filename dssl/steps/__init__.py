@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from dssl.steps import (
+    assays,
     counterfactuals,
     describe,
     evaluation,
@@ -36,6 +37,7 @@ MODULES = (
     training,
     learned_baselines,
     evaluation,
+    assays,
     describe,
     counterfactuals,
     report,

@@ -27,6 +27,7 @@ FORMAT = "dssl-bundle/1"
 DESCRIPTION = "model.json"
 PREPROCESSING, ASSEMBLED = "preprocessing.safetensors", "assembled.safetensors"
 COMPOUNDS, MOLECULES, ALIASES = "compounds.h5ad", "molecules.h5ad", "aliases.tsv"
+SECOND_ASSEMBLED, SECOND_ALIASES = "second_assembled.safetensors", "second_aliases.tsv"
 CALIBRATION, HELD_OUT, PERFORMANCE, RANGES = "calibration.tsv", "held_out.tsv", "performance.tsv", "ranges.tsv"
 
 
@@ -46,12 +47,14 @@ class Bundle:
         Fitted preprocessing of both modalities.
     assembled : AssembledState
         Features of the plates, and the sphering.
+    second_assembled : AssembledState or None
+        The same of the second assay, where the model compares two.
     models : sequence of models
         The ensemble, in the order in which the screen was embedded with it.
     compounds, molecules : AnnData
         Inputs (X), codes and description of the screen's compounds: their profiles, and their molecules.
-    aliases : Series
-        Compound of every id of the screen.
+    aliases, second_aliases : Series
+        Compound of every id of the screen, and of its second assay (empty where there is none).
     calibration, held_out, performance : DataFrame
         What calibrate_scores wrote.
     """
@@ -61,10 +64,12 @@ class Bundle:
     settings: AppliedSettings
     state: "PreprocessingState"
     assembled: "AssembledState"
+    second_assembled: "AssembledState | None"
     models: "Models"
     compounds: "AnnData"
     molecules: "AnnData"
     aliases: pd.Series
+    second_aliases: pd.Series
     calibration: pd.DataFrame
     held_out: pd.DataFrame
     performance: pd.DataFrame
@@ -73,6 +78,11 @@ class Bundle:
     def identity(self) -> str:
         """SHA-256 of the checksums of its files: tells one trained model from another."""
         return hashlib.sha256(json.dumps(self.description["files"], sort_keys=True).encode()).hexdigest()
+
+    @property
+    def second_assay(self) -> str:
+        """What stands in the place of the molecules; "" for molecules themselves."""
+        return self.settings.second_assay.name if self.settings.second_assay else ""
 
     def stamp(self) -> dict[str, str]:
         """Where embeddings are from, for their uns."""
@@ -127,21 +137,28 @@ def load_bundle(path: Path) -> Bundle:
     from dssl.training.saved import load_model
 
     folder, description = read_description(path)
-    aliases = read_table(folder / ALIASES, text_columns=["input_id", COMPOUND_ID])
+    settings = AppliedSettings.model_validate(description["settings"])
+    has_second = settings.second_assay is not None
     return Bundle(
         folder=folder,
         description=description,
-        settings=AppliedSettings.model_validate(description["settings"]),
+        settings=settings,
         state=load_state(folder / PREPROCESSING),
         assembled=load_assembled(folder / ASSEMBLED),
+        second_assembled=load_assembled(folder / SECOND_ASSEMBLED) if has_second else None,
         models=[load_model(folder / name, torch.device("cpu"))[:2] for name in description["models"]],
         compounds=read_anndata(folder / COMPOUNDS),
         molecules=read_anndata(folder / MOLECULES),
-        aliases=aliases.set_index("input_id")[COMPOUND_ID],
+        aliases=_aliases(folder / ALIASES),
+        second_aliases=_aliases(folder / SECOND_ALIASES) if has_second else pd.Series(dtype=object),
         calibration=read_table(folder / CALIBRATION),
         held_out=read_table(folder / HELD_OUT),
         performance=read_table(folder / PERFORMANCE),
     )
+
+
+def _aliases(path: Path) -> pd.Series:
+    return read_table(path, text_columns=["input_id", COMPOUND_ID]).set_index("input_id")[COMPOUND_ID]
 
 
 def read_description(path: Path) -> tuple[Path, dict[str, Any]]:

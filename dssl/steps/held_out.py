@@ -96,17 +96,26 @@ def measure_domain(folds: Sequence[Fold], settings: CalibrateScoresSettings) -> 
 
 def _measure(fold: Fold) -> dict[str, Values]:
     tested, trained = (is_role(fold.molecules, role) for role in (keys.TEST, keys.TRAIN))
-    smiles = fold.molecules.obs[keys.SMILES].astype(str)
-    molecule = {"nearest_tanimoto": nearest_tanimoto(list(smiles[tested]), list(smiles[trained]))}
-    ranges = descriptor_ranges(fold.features[trained])
-    if len(ranges):
-        molecule["descriptors_outside"] = descriptors_outside(fold.features[tested], ranges)
+    if (fold.features.var[keys.FEATURIZER].astype(str) == keys.SECOND_ASSAY).all():
+        # profiles of a second assay, which are as far from each other as profiles are, not as structures
+        molecule = nearest_training(fold.molecules.X[tested], fold.molecules.X[trained])
+    else:
+        molecule = _molecule_measures(fold, tested, trained)
     compounds = fold.profiles["compound"]
     training = compounds.X[is_role(compounds, keys.TRAIN)]
     profiles = {
         level: nearest_training(adata.X[is_role(adata, keys.TEST)], training) for level, adata in fold.profiles.items()
     }
     return {keys.MOLECULE: molecule, **profiles}
+
+
+def _molecule_measures(fold: Fold, tested: NDArray[np.bool_], trained: NDArray[np.bool_]) -> Values:
+    smiles = fold.molecules.obs[keys.SMILES].astype(str)
+    measures = {"nearest_tanimoto": nearest_tanimoto(list(smiles[tested]), list(smiles[trained]))}
+    ranges = descriptor_ranges(fold.features[trained])
+    if len(ranges):
+        measures["descriptors_outside"] = descriptors_outside(fold.features[tested], ranges)
+    return measures
 
 
 def nearest_tanimoto(smiles: list[str], training: list[str]) -> NDArray[np.float64]:

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from dssl import keys
 from dssl.errors import TableError, first_few
@@ -14,17 +16,36 @@ from dssl.evaluation.applicability import flag, nearest_training
 from dssl.io import write_anndata, write_table
 from dssl.settings.inputs import PlateTableSettings
 from dssl.settings.new_data import EmbedSettings
+from dssl.settings.preparation import NormalizePlateSettings
 from dssl.steps.bundle import Bundle
 from dssl.steps.embeddings import LEVELS, Level, code_table, encode_level
-from dssl.steps.held_out import is_role, references_of
+from dssl.steps.held_out import Values, is_role, references_of
 from dssl.steps.new_molecules import NEW
-from dssl.steps.new_neighbors import nearest_by_code, neighbor_table, reference_profiles
+from dssl.steps.new_neighbors import Reference, nearest_by_code, neighbor_table, reference_profiles
 from dssl.steps.phenotypes import read_profiles
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
+    from dssl.phenotypes.assembled_state import AssembledState
+
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Assay:
+    """How the plates of an assay were read and treated, and which features the model takes of them."""
+
+    plates: PlateTableSettings
+    normalize: NormalizePlateSettings
+    assembled: "AssembledState"
+    used: tuple[str, ...]
+    screen: str
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Features without which a profile cannot be embedded: what is corrected on the controls needs all of them."""
+        return self.used if self.assembled.corrections.is_empty else self.assembled.kept
 
 
 def embed_plates(bundle: Bundle, tables: Sequence[Path], settings: EmbedSettings, folder: Path) -> None:
@@ -50,44 +71,61 @@ def embed_plates(bundle: Bundle, tables: Sequence[Path], settings: EmbedSettings
     TableError
         If a table lacks features of the model, a plate lacks controls, or no treated well can be used.
     """
-    from dssl.phenotypes.quality import plate_quality
-
-    plates = bundle.settings.plates.model_copy(
-        update={key: value for key in ("columns", "control") if (value := getattr(settings, key)) is not None}
+    own = bundle.settings
+    assay = Assay(
+        plates_as_named(own.plates, settings),
+        own.normalize_plate,
+        bundle.assembled,
+        bundle.state.phenotype.names,
+        own.screen,
     )
-    normalized = [_normalized(bundle, path, plates) for path in tables]
-    write_table(folder / "quality.tsv", pd.concat([plate_quality(adata) for adata in normalized], ignore_index=True))
-    wells = _joined(bundle, normalized)
-    used = _usable(wells, bundle, folder)
+    used = usable_wells(assay, tables, own.exclude_flags, folder)
     levels = _levels(bundle, used)
     for name, level in levels.items():
         adata = _encoded(bundle, level, LEVELS[name])
         write_table(folder / f"{name}.csv.gz", code_table(adata))
         write_anndata(folder / f"{name}.h5ad", adata, bundle.stamp())
         if name == "compounds":
-            write_table(folder / "neighbors.tsv.gz", _neighbors(bundle, adata, settings.n_neighbors))
+            reference = reference_profiles(bundle)
+            write_table(folder / "neighbors.tsv.gz", neighbors_by_code(adata, reference, settings.n_neighbors))
 
 
-def _normalized(bundle: Bundle, path: Path, plates: PlateTableSettings) -> "AnnData":
+def plates_as_named(plates: PlateTableSettings, settings: EmbedSettings) -> PlateTableSettings:
+    """How new plates are read: as the screen's, but for columns and controls that are named anew."""
+    named = {key: value for key in ("columns", "control") if (value := getattr(settings, key)) is not None}
+    return plates.model_copy(update=named)
+
+
+def usable_wells(assay: Assay, tables: Sequence[Path], flags: Sequence[str], folder: Path) -> "AnnData":
+    """Normalised wells of new plates without those that have a flag; writes quality.tsv and excluded_wells.tsv.
+
+    Raises
+    ------
+    TableError
+        If a table lacks features of the model, or a plate lacks controls.
+    """
+    from dssl.phenotypes.quality import plate_quality
+
+    normalized = [_normalized(assay, path) for path in tables]
+    write_table(folder / "quality.tsv", pd.concat([plate_quality(adata) for adata in normalized], ignore_index=True))
+    return _usable(_joined(assay, normalized), list(flags), folder)
+
+
+def _normalized(assay: Assay, path: Path) -> "AnnData":
     """One table's plates, each against its own controls, on the features of the assembled profiles."""
     from anndata import AnnData
 
     from dssl.phenotypes.normalize import normalize_plates
 
-    wells = read_profiles(path, plates, None, [])
-    names = _known_features(bundle, wells.var_names, path)
-    normalized = normalize_plates(wells[:, names].copy(), bundle.settings.normalize_plate)
-    needed = list(_needed(bundle))
+    wells = read_profiles(path, assay.plates, None, [])
+    names = _known_features(assay, wells.var_names, path)
+    normalized = normalize_plates(wells[:, names].copy(), assay.normalize)
+    needed = list(assay.needed)
     values = normalized.X[:, normalized.var_names.get_indexer(needed)]
     return AnnData(values, obs=normalized.obs, var=normalized.var.loc[needed])
 
 
-def _needed(bundle: Bundle) -> tuple[str, ...]:
-    """Features without which a profile cannot be embedded: what is corrected on the controls needs all of them."""
-    return bundle.state.phenotype.names if bundle.assembled.corrections.is_empty else bundle.assembled.kept
-
-
-def _known_features(bundle: Bundle, present: pd.Index, path: Path) -> list[str]:
+def _known_features(assay: Assay, present: pd.Index, path: Path) -> list[str]:
     """Features of a table that the screen has too; all that are needed must be there.
 
     Raises
@@ -95,12 +133,12 @@ def _known_features(bundle: Bundle, present: pd.Index, path: Path) -> list[str]:
     TableError
         If features are missing, with their number and the first names.
     """
-    known, needed = pd.Index(bundle.assembled.read), pd.Index(_needed(bundle))
+    known, needed = pd.Index(assay.assembled.read), pd.Index(assay.needed)
     missing = needed[~needed.isin(present)]
     if len(missing):
         raise TableError(
             f"{path}: {len(missing)} of the {len(needed)} features that the model needs are missing:"
-            f" {first_few(missing, 8)}\nMeasure them, or name the columns as the screen {bundle.settings.screen} does."
+            f" {first_few(missing, 8)}\nMeasure them, or name the columns as the screen {assay.screen} does."
         )
     extra = present[~present.isin(known)]
     if len(extra):
@@ -111,20 +149,19 @@ def _known_features(bundle: Bundle, present: pd.Index, path: Path) -> list[str]:
     return list(there)
 
 
-def _joined(bundle: Bundle, plates: Sequence["AnnData"]) -> "AnnData":
+def _joined(assay: Assay, plates: Sequence["AnnData"]) -> "AnnData":
     from anndata import AnnData
 
     from dssl.phenotypes.assemble import join_obs
     from dssl.phenotypes.corrections import apply_corrections
 
     values, obs = np.concatenate([plate.X for plate in plates]), join_obs([plate.obs for plate in plates])
-    apply_corrections(bundle.assembled.corrections, values, obs)
+    apply_corrections(assay.assembled.corrections, values, obs)
     return AnnData(values, obs=obs, var=plates[0].var)
 
 
-def _usable(wells: "AnnData", bundle: Bundle, folder: Path) -> "AnnData":
+def _usable(wells: "AnnData", flags: list[str], folder: Path) -> "AnnData":
     """Wells without a flag that excluded wells of the screen; the others are listed."""
-    flags = bundle.settings.exclude_flags
     flagged = wells.obs[flags].to_numpy(dtype=bool)
     excluded = flagged.any(axis=1)
     listed = wells.obs.loc[excluded, [keys.PLATE, keys.WELL, keys.COMPOUND_ID]]
@@ -140,18 +177,9 @@ def _levels(bundle: Bundle, wells: "AnnData") -> dict[str, Level]:
     from dssl.pairs.pairing import treatments_of
     from dssl.preprocessing.phenotype import apply_phenotype
 
-    obs = wells.obs.copy()
-    obs[keys.COMPOUND_ID] = obs[keys.COMPOUND_ID].map(bundle.aliases).fillna(obs[keys.COMPOUND_ID]).astype(object)
+    obs = known_compounds(bundle, wells.obs, bundle.aliases)
     obs[keys.TREATMENT] = treatments_of(obs[keys.COMPOUND_ID], obs[keys.DOSE_UM])
-    known = bundle.molecules.obs[[keys.SPLIT, keys.NAME]].astype(str)
-    obs[keys.SPLIT] = obs[keys.COMPOUND_ID].map(known[keys.SPLIT]).fillna(NEW).astype(object)
-    obs[keys.NAME] = obs[keys.COMPOUND_ID].map(known[keys.NAME]).fillna(obs[keys.COMPOUND_ID]).astype(object)
-    treated = (~obs[keys.IS_CONTROL] & (obs[keys.COMPOUND_ID] != "")).to_numpy(dtype=bool)
-    if not treated.any():
-        raise TableError(
-            f"none of the {len(obs)} usable wells is treated with a named compound\n"
-            "Correct the columns of the new plates (compound_id, control), or look at excluded_wells.tsv."
-        )
+    treated = treated_wells(obs)
     inputs = apply_phenotype(bundle.state.phenotype, wells.X, list(wells.var_names), wells.obs)
     levels = {}
     for name, level in LEVELS.items():
@@ -161,18 +189,51 @@ def _levels(bundle: Bundle, wells: "AnnData") -> dict[str, Level]:
     return levels
 
 
+def known_compounds(bundle: Bundle, obs: pd.DataFrame, aliases: pd.Series) -> pd.DataFrame:
+    """Wells with the screen's own name of each compound, and its role in training ("new" if it had none)."""
+    known = bundle.molecules.obs[[keys.SPLIT, keys.NAME]].astype(str)
+    compound = obs[keys.COMPOUND_ID].map(aliases).fillna(obs[keys.COMPOUND_ID]).astype(object)
+    found = {
+        keys.COMPOUND_ID: compound,
+        keys.SPLIT: compound.map(known[keys.SPLIT]).fillna(NEW).astype(object),
+        keys.NAME: compound.map(known[keys.NAME]).fillna(compound).astype(object),
+    }
+    return obs.assign(**found)
+
+
+def treated_wells(obs: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which wells are treated with a named compound.
+
+    Raises
+    ------
+    TableError
+        If none is.
+    """
+    treated = np.asarray(~obs[keys.IS_CONTROL] & (obs[keys.COMPOUND_ID] != ""), dtype=bool)
+    if not treated.any():
+        raise TableError(
+            f"none of the {len(obs)} usable wells is treated with a named compound\n"
+            "Correct the columns of the new plates (compound_id, control), or look at excluded_wells.tsv."
+        )
+    return treated
+
+
 def _encoded(bundle: Bundle, level: Level, name: str) -> "AnnData":
-    """Codes of one level, with its distance to the training compounds and its flag in obs."""
     training = bundle.compounds.X[is_role(bundle.compounds, keys.TRAIN)]
+    return encode_flagged(bundle, level, training, references_of(bundle.held_out, name))
+
+
+def encode_flagged(bundle: Bundle, level: Level, training: NDArray[np.float32], references: Values) -> "AnnData":
+    """Codes of one level, with its distance to the training profiles and its flag in obs."""
     measures = nearest_training(level.values, training)
     limits = bundle.settings.calibrate_scores
-    flags = flag(references_of(bundle.held_out, name), measures, limits.outside_below, limits.borderline_below)
+    flags = flag(references, measures, limits.outside_below, limits.borderline_below)
     obs = level.obs.assign(**measures, **{str(name): flags[name].to_numpy() for name in flags})
     return encode_level(Level(level.values, obs, level.unit, level.modality), bundle.models)
 
 
-def _neighbors(bundle: Bundle, compounds: "AnnData", k: int) -> pd.DataFrame:
-    reference = reference_profiles(bundle)
+def neighbors_by_code(compounds: "AnnData", reference: Reference, k: int) -> pd.DataFrame:
+    """Nearest training compounds by either code."""
     names = list(compounds.obs_names)
     tables = [
         neighbor_table(names, code, *nearest_by_code(compounds.obsm[code], items, k), reference.obs)

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 FILES = {keys.PHENOTYPE: COMPOUNDS, keys.MOLECULE: MOLECULES}
 OPPOSITE = {keys.PHENOTYPE: keys.MOLECULE, keys.MOLECULE: keys.PHENOTYPE}
-WORDS = {keys.PHENOTYPE: "profiles", keys.MOLECULE: "molecules"}
+
+
+def word_for(bundle: Bundle, modality: str) -> str:
+    """What rows of a modality are called: profiles, and molecules or what stands in their place."""
+    if modality == keys.PHENOTYPE:
+        return "profiles"
+    return f"{bundle.second_assay} profiles" if bundle.second_assay else "molecules"
 
 
 def queries_of(bundle: Bundle, folder: Path | None, compounds: Sequence[str] | None) -> Side:
@@ -49,8 +55,9 @@ def items_for(bundle: Bundle, queries: Side, folder: Path | None) -> Side:
         return Side(_described(bundle, wanted), wanted)
     if not (folder / FILES[wanted]).exists():
         raise ConfigError(
-            f"{folder}: {WORDS[queries.modality]} are ranked against {WORDS[wanted]}, but it has no {FILES[wanted]}\n"
-            f"Name a folder that `dssl embed` wrote from {'new plates' if wanted == keys.PHENOTYPE else 'molecules'}."
+            f"{folder}: {word_for(bundle, queries.modality)} are ranked against {word_for(bundle, wanted)}, but it has no "
+            f"{FILES[wanted]}\nName a folder that `dssl embed` wrote from "
+            f"{'new plates' if wanted == keys.PHENOTYPE else word_for(bundle, wanted)}."
         )
     return Side(_checked(read_anndata(folder / FILES[wanted]), bundle, folder), wanted)
 

@@ -11,7 +11,7 @@ from dssl.evaluation.applicability import ALL, APPLICABILITY, FLAGS, SHOWN_METRI
 from dssl.evaluation.retrieval import MOLECULE_TO_PHENOTYPE, PHENOTYPE_TO_MOLECULE
 from dssl.io import read_table, write_text
 from dssl.steps.bundle import Bundle
-from dssl.steps.new_sides import WORDS
+from dssl.steps.new_sides import word_for
 
 if TYPE_CHECKING:
     from dssl.steps.hits import Side
@@ -50,7 +50,7 @@ def write_summary(bundle: Bundle, folder: Path, source: Path | None, sides: "tup
     for modality, obs in ({} if source is None else _embedded(source)).items():
         lines += [
             "",
-            f"## {len(obs)} {WORDS[modality]}: where the model was measured",
+            f"## {len(obs)} {word_for(bundle, modality)}: where the model was measured",
             "",
             *_domain(bundle, modality, obs),
         ]
@@ -103,7 +103,7 @@ def _with_interval(row: pd.Series) -> str:
 def _ranking(bundle: Bundle, queries: "Side", items: "Side") -> Iterator[str]:
     calibration = bundle.calibration[bundle.calibration["level"] == "compound"].iloc[0]
     n, size = queries.adata.n_obs, items.adata.n_obs
-    yield f"## hits.tsv: {n} {WORDS[queries.modality]} against {size} {WORDS[items.modality]}"
+    yield f"## hits.tsv: {n} {word_for(bundle, queries.modality)} against {size} {word_for(bundle, items.modality)}"
     yield ""
     yield (
         "The score is the cosine of the shared codes. `percentile_match` and `percentile_other` are the shares of "

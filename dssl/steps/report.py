@@ -12,7 +12,7 @@ from dssl.settings.evaluation import ManifestSettings, ReportSettings
 from dssl.settings.screen import ScreenSettings
 from dssl.steps.describe import read_compounds
 from dssl.steps.lists import QUALITY, RECORD, listed
-from dssl.steps.registry import Input, Inputs, Output, OutputFolder, step
+from dssl.steps.registry import Input, Inputs, OptionalInputs, Output, OutputFolder, step
 
 if TYPE_CHECKING:
     from dssl.report.learning import Run, Selection
@@ -64,11 +64,16 @@ def report(
     neighbors: Inputs,
     html: Output,
     figures: OutputFolder,
+    assays: OptionalInputs = None,
 ) -> None:
-    """Write the report: one HTML page that needs neither network nor script, and its figures with their numbers."""
+    """Write the report: one HTML page that needs neither network nor script, and its figures with their numbers.
+
+    `assays`, of a screen with a second assay: retrieval and comparisons of summarize_assays, counts of join_assays.
+    """
     import numpy as np
 
     from dssl.evaluation.statistics import ALL_FOLDS
+    from dssl.report.assays import assays_section
     from dssl.report.caveats import caveats_section, settings_section, short_limits
     from dssl.report.content import figures_of
     from dssl.report.counterfactuals import counterfactuals_section
@@ -134,6 +139,9 @@ def report(
     ]
     if screen.second_assay is not None:
         sections = with_second_assay(sections, screen.second_assay.name)
+        after = [section.identifier for section in sections].index("retrieval") + 1
+        of_pairs, tests, counts = map(_table, assays or [])
+        sections.insert(after, assays_section(of_pairs, tests, counts, screen.second_assay.name))
     for figure in figures_of(sections):
         write_text(figures / f"{figure.name}.svg", figure.svg.decode())
         write_text(figures / f"{figure.name}.csv", figure.data)

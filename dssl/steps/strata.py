@@ -65,10 +65,9 @@ def structure_counts(features: "AnnData", obs: pd.DataFrame) -> "csr_matrix":
     """
     from dssl.molecules.featurize import featurize_molecules
     from dssl.molecules.similarity import first_fingerprint
-    from dssl.pairs.second_assay import SECOND_ASSAY
     from dssl.settings.preparation import FeaturizeMoleculesSettings
 
-    if (features.var[keys.FEATURIZER].astype(str) != SECOND_ASSAY).any():
+    if (features.var[keys.FEATURIZER].astype(str) != keys.SECOND_ASSAY).any():
         return first_fingerprint(features.X, features.var)
     molecules = pd.DataFrame(
         {keys.COMPOUND_ID: obs.index.astype(str), keys.SMILES: obs[keys.SMILES].astype(str).to_numpy()}

@@ -4,7 +4,7 @@ from dssl import keys
 from dssl.io import read_anndata, read_json, write_table
 from dssl.settings.new_data import AppliedSettings, CalibrateScoresSettings
 from dssl.steps.arrays import features_in_rows, read_pairs
-from dssl.steps.registry import Input, Inputs, Output, Outputs, step
+from dssl.steps.registry import Input, Inputs, OptionalInput, Output, Outputs, step
 
 
 @step
@@ -54,6 +54,8 @@ def bundle_model(
     performance: Input,
     model: Output,
     files: Outputs,
+    second_assembled: OptionalInput = None,
+    second_aliases: OptionalInput = None,
 ) -> None:
     """Put everything that new data need into one folder: states, weights, the screen's codes, calibration."""
     from dssl.steps import bundle
@@ -73,6 +75,8 @@ def bundle_model(
         bundle.HELD_OUT: held_out,
         bundle.PERFORMANCE: performance,
     }
+    second = {bundle.SECOND_ASSEMBLED: second_assembled, bundle.SECOND_ALIASES: second_aliases}
+    parts |= {name: path for name, path in second.items() if path is not None}
     about = {
         "models": [path.name for path in models],
         "fold": fold,

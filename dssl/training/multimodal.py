@@ -15,8 +15,8 @@ from torch import Generator, Tensor
 from dssl.errors import PairingError
 from dssl.evaluation.retrieval import retrieval_metrics
 from dssl.keys import MOLECULE
-from dssl.model.multimodal import MultimodalModel, Sharing, multimodal_loss
-from dssl.settings.learning import TrainSharedSettings, ViewSettings
+from dssl.model.multimodal import MultimodalModel, multimodal_loss
+from dssl.settings.learning import Sharing, TrainSharedSettings, ViewSettings
 from dssl.training.device import resolve_device
 from dssl.training.fit import EpochCallback, Record, fit
 from dssl.training.metrics import RETRIEVAL_METRICS

@@ -8,7 +8,7 @@ from dssl.errors import ConfigError
 from dssl.settings.learning import RunSettings, TrainSharedSettings
 from dssl.settings.screen import ScreenSettings, load_screen, parse_screen
 
-CONFIGS = ["config.yaml", "cell-injury.yaml", "cell-injury-wells.yaml", "l1000.yaml"]
+CONFIGS = ["config.yaml", "cell-injury.yaml", "cell-injury-wells.yaml", "l1000.yaml", "cell-painting-l1000.yaml"]
 
 
 def content(**sections: Any) -> dict[str, Any]:
@@ -51,6 +51,17 @@ def test_json_of_a_section_is_canonical_and_reads_back() -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
+        (
+            {
+                "second_assay": {
+                    "molecules": {"table": "n.csv"},
+                    "plates": {"tables": ["s.csv"]},
+                    "normalize_plate": {"method": "none"},
+                },
+                "pair_and_split": {"split": "plate"},
+            },
+            r"pair_and_split\.split: plate holds out wells of one assay; with second_assay whole compounds are held out",
+        ),
         ({"plate": {}}, r"plate: unknown key; remove it or correct its spelling \(keys: config/README\.md\)"),
         ({"train_shared": {"code": {"sise": 3}}}, r"train_shared\.code\.sise: unknown key"),
         (

@@ -58,6 +58,8 @@ def test_compounds_get_the_mean_of_their_wells(simulated: SimulatedScreen, scree
         plate_list=None,
         metadata=None,
         features=Path("out/features.h5ad"),
+        compounds=Path("out/compounds.tsv"),
+        profiles=Path("out/profiles.h5ad"),
         **out,
     )
     features = read_anndata(Path("out/features.h5ad"))
@@ -65,6 +67,9 @@ def test_compounds_get_the_mean_of_their_wells(simulated: SimulatedScreen, scree
     assert features.n_obs + len(without) == len(pd.read_csv(first["molecules"], sep="\t"))
     assert features.n_obs > 15
     assert set(features.var["featurizer"]) == {"second_assay"}
+    # all its compounds are in the first assay, and nothing is added to them
+    assert pd.read_csv("out/compounds.tsv", sep="\t").equals(pd.read_csv(first["molecules"], sep="\t"))
+    np.testing.assert_array_equal(read_anndata(Path("out/profiles.h5ad")).X, features.X)
     listed = pd.read_csv(out["excluded_wells"], sep="\t")
     wells = pd.concat(simulated.plates.values())
     assert len(listed) + features.obs["n_second_wells"].sum() == len(wells)
@@ -86,7 +91,7 @@ def test_the_check_looks_at_both_assays(simulated: SimulatedScreen, screen: Scre
     assert result.tables["second assay: screen"].equals(result.tables["screen"])
     counts = job_counts(screen)
     assert counts["profile_second_assay"] == 1
-    assert "featurize_molecules" not in counts
+    assert counts["featurize_molecules"] == 1
     for path in Path("plates").iterdir():
         path.unlink()
     assert [error for error in check_screen(screen).errors if error.startswith("second_assay: plates.tables")]

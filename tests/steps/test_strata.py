@@ -6,8 +6,8 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
 from dssl.errors import ConfigError, TableError
+from dssl.keys import SECOND_ASSAY
 from dssl.molecules.kernels import tanimoto_count_kernel
-from dssl.pairs.second_assay import SECOND_ASSAY
 from dssl.steps.neighbors import annotation_columns
 from dssl.steps.strata import activity_of, original_ids, replicate_correlation, structure_counts
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from dssl.settings.learning import (
     ViewSettings,
 )
 from dssl.training.multimodal import MultimodalData, train_multimodal
+from dssl.training.saved_multimodal import load_multimodal, save_multimodal
 
 NAMES = ("molecule", "cell_painting", "l1000")
 SETTINGS = TrainSharedSettings(
@@ -76,3 +79,18 @@ def test_rows_of_nan_are_missing_and_do_not_count_in_the_scales() -> None:
 def test_arrays_that_cannot_be_trained_on(second: np.ndarray, message: str) -> None:
     with pytest.raises(PairingError, match=message):
         MultimodalData.from_arrays({"a": np.ones((3, 2)), "b": second})
+
+
+@pytest.mark.parametrize("sharing", ["common", "pairs"])
+def test_a_model_read_again_gives_the_same_codes(tmp_path: Path, sharing: str) -> None:
+    data = planted(60, 3, 0.3)
+    short = SETTINGS.model_copy(update={"optimizer": OptimizerSettings(epochs=2, batch_size=32)})
+    model, _, _ = train_multimodal(data, data, short, 0.003, 0, sharing)
+    save_multimodal(tmp_path / "model.safetensors", model, {"seed": 0})
+    read, metadata = load_multimodal(tmp_path / "model.safetensors", torch.device("cpu"))
+    assert metadata == {"seed": 0}
+    assert read.pairs == model.pairs
+    for pair in model.pairs:
+        for name in pair:
+            assert torch.equal(read.code(name, data.inputs[name], pair), model.code(name, data.inputs[name], pair))
+    assert not any(parameter.requires_grad for parameter in read.parameters())

@@ -82,6 +82,8 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
     # the learned baselines have its encoders, views and optimiser
     "train_shared": ({"code": {"size": 32}}, {"train_shared", "train_learned_baseline"}),
     "train_specific": ({"dependence": "hsic"}, {"train_specific"}),
+    # of a screen with a second assay
+    "train_assays": ({"beta": 0.1}, {"report"}),
     "select_model": ({"lam_tolerance": 0.5}, {"select_model"}),
     "embed_screen": ({"seed": 1}, {"embed_screen"}),
     "train_baseline": ({"seed": 1}, {"train_baseline"}),
@@ -122,7 +124,7 @@ def planned(output: str) -> dict[str, int]:
     return {name: int(count) for name, count in JOB.findall(output) if name not in ("all", "total")}
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "cell-injury.yaml", "l1000.yaml"])
+@pytest.mark.parametrize("name", ["config.yaml", "cell-injury.yaml", "l1000.yaml", "cell-painting-l1000.yaml"])
 def test_the_screens_of_the_repository_are_planned_job_by_job(
     empty: Path, repository: Path, snakemake: Snakemake, name: str
 ) -> None:

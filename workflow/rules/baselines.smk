@@ -55,17 +55,17 @@ rule train_learned_baseline:
         f"logs/{SCREEN.screen}/train_learned_baseline/{TRIAL}.benchmark.tsv"
     conda:
         "../../environment.yml"
-    threads: threads(run_of_baseline)
+    threads: threads(run_as_shared)
     resources:
-        **several_nodes(SCREEN.train_shared.run.nodes, run_of_baseline),
-        mem_mb=memory("train_learned_baseline", run_of_baseline),
+        **several_nodes(SCREEN.train_shared.run.nodes, run_as_shared),
+        mem_mb=memory("train_learned_baseline", run_as_shared),
         runtime=runtime(
             "train_learned_baseline",
             SCREEN.train_shared.optimizer.epochs
             + SCREEN.train_specific.optimizer.epochs,
             together=8,
         ),
-        gpu=gpus(run_of_baseline),
+        gpu=gpus(run_as_shared),
         turn=1,
     params:
         settings=section("train_learned_baseline"),

@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 from dssl import __version__ as VERSION
 from dssl.errors import DsslError
 from dssl.plan import (
+    assay_subsets,
     folds,
     locate,
     molecule_table,
@@ -117,8 +118,8 @@ def run_of_specific(wildcards):
     )
 
 
-def run_of_baseline(wildcards):
-    """Where a learned baseline is trained: as step 1 would be."""
+def run_as_shared(wildcards):
+    """Where learned baselines and models of several assays are trained: as step 1 would be."""
     return SCREEN.train_shared.run
 
 

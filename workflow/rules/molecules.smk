@@ -35,34 +35,6 @@ rule standardize_molecules:
         "--provenance {output.provenance} 2> {log}"
 
 
-rule featurize_molecules:
-    input:
-        molecules=rules.standardize_molecules.output.molecules,
-    output:
-        features=f"{OUT}/featurize_molecules/features.h5ad",
-        provenance=f"{OUT}/featurize_molecules/provenance.json",
-    log:
-        f"logs/{SCREEN.screen}/featurize_molecules.log",
-    benchmark:
-        f"logs/{SCREEN.screen}/featurize_molecules.benchmark.tsv"
-    group:
-        small("molecules")
-    conda:
-        "../../environment.yml"
-    threads: 2
-    resources:
-        mem_mb=memory("featurize_molecules"),
-        runtime=runtime("featurize_molecules"),
-        turn=1,
-    params:
-        settings=section("featurize_molecules"),
-        version=VERSION,
-    shell:
-        "dssl featurize_molecules --settings {params.settings:q} --molecules {input.molecules} "
-        "--features {output.features} --threads {threads} "
-        "--provenance {output.provenance} 2> {log}"
-
-
 if SECOND:
     SECOND_LIST = (
         str(locate(SECOND, SECOND.plates.plate_list))
@@ -82,6 +54,10 @@ if SECOND:
             metadata=SECOND_METADATA,
         output:
             features=f"{OUT}/profile_second_assay/features.h5ad",
+            compounds=f"{OUT}/profile_second_assay/compounds.tsv",
+            profiles=f"{OUT}/profile_second_assay/profiles.h5ad",
+            aliases=f"{OUT}/profile_second_assay/aliases.tsv",
+            state=f"{OUT}/profile_second_assay/state.safetensors",
             rejected=f"{OUT}/profile_second_assay/rejected.tsv",
             excluded_wells=f"{OUT}/profile_second_assay/excluded_wells.tsv",
             without=f"{OUT}/profile_second_assay/without.tsv",
@@ -105,9 +81,44 @@ if SECOND:
             "dssl profile_second_assay --settings {params.settings:q} --molecules {input.molecules} "
             "--second-molecules {input.second_molecules} --tables {input.tables} "
             "{params.plate_list} {params.metadata} --features {output.features} "
+            "--compounds {output.compounds} --profiles {output.profiles} "
+            "--aliases {output.aliases} --state {output.state} "
             "--rejected {output.rejected} --excluded-wells {output.excluded_wells} "
             "--without {output.without} --threads {threads} "
             "--provenance {output.provenance} 2> {log}"
+
+
+rule featurize_molecules:
+    input:
+        # with a second assay, those of the compounds of either
+        molecules=(
+            rules.profile_second_assay.output.compounds
+            if SECOND
+            else rules.standardize_molecules.output.molecules
+        ),
+    output:
+        features=f"{OUT}/featurize_molecules/features.h5ad",
+        provenance=f"{OUT}/featurize_molecules/provenance.json",
+    log:
+        f"logs/{SCREEN.screen}/featurize_molecules.log",
+    benchmark:
+        f"logs/{SCREEN.screen}/featurize_molecules.benchmark.tsv"
+    group:
+        small("molecules")
+    conda:
+        "../../environment.yml"
+    threads: 2
+    resources:
+        mem_mb=memory("featurize_molecules"),
+        runtime=runtime("featurize_molecules"),
+        turn=1,
+    params:
+        settings=section("featurize_molecules"),
+        version=VERSION,
+    shell:
+        "dssl featurize_molecules --settings {params.settings:q} --molecules {input.molecules} "
+        "--features {output.features} --threads {threads} "
+        "--provenance {output.provenance} 2> {log}"
 
 
 # what stands opposite the phenotype: features of the molecules, or their profiles in a second assay

@@ -11,7 +11,17 @@ BUNDLED = [
     "performance.tsv",
     "ranges.tsv",
     *[f"seed~{seed}.safetensors" for seed in MEMBERS],
+    *(["second_assembled.safetensors", "second_aliases.tsv"] if SECOND else []),
 ]
+# of a screen with a second assay: its state, and the compounds of its ids
+SECOND_STATE, SECOND_IDS = (
+    (
+        [rules.profile_second_assay.output.state],
+        [rules.profile_second_assay.output.aliases],
+    )
+    if SECOND
+    else ([], [])
+)
 
 
 rule calibrate_scores:
@@ -62,6 +72,8 @@ rule bundle_model:
         calibration=rules.calibrate_scores.output.calibration,
         held_out=rules.calibrate_scores.output.held_out,
         performance=rules.calibrate_scores.output.performance,
+        second_assembled=SECOND_STATE,
+        second_aliases=SECOND_IDS,
     output:
         model=f"{OUT}/bundle_model/model.json",
         files=[f"{OUT}/bundle_model/{name}" for name in BUNDLED],
@@ -81,6 +93,7 @@ rule bundle_model:
     params:
         settings=applied_settings(SCREEN).to_json(),
         fold=HANDOVER_FOLD,
+        second=f"{option('--second-assembled', *SECOND_STATE)} {option('--second-aliases', *SECOND_IDS)}",
         version=VERSION,
     shell:
         "dssl bundle_model --settings {params.settings:q} --fold {params.fold} --pairs {input.pairs} "
@@ -88,7 +101,7 @@ rule bundle_model:
         "--selected {input.selected} --models {input.models} --compounds {input.compounds} "
         "--molecules {input.molecules} --aliases {input.aliases} "
         "--calibration {input.calibration} --held-out {input.held_out} "
-        "--performance {input.performance} --model {output.model} --files {output.files} "
+        "--performance {input.performance} {params.second} --model {output.model} --files {output.files} "
         "--provenance {output.provenance} 2> {log}"
 
 
@@ -114,10 +127,13 @@ rule embed:
         settings=lambda wildcards: new_settings(SCREEN, wildcards.name)[0].to_json(),
         molecules=lambda wildcards, input: option("--molecules", input.molecules),
         plates=lambda wildcards, input: option("--plates", input.plates),
+        second_plates=lambda wildcards, input: option(
+            "--second-plates", input.second_plates
+        ),
         version=VERSION,
     shell:
         "dssl embed --settings {params.settings:q} --model {input.model} {params.molecules} "
-        "{params.plates} --out {output.out} --threads {threads} "
+        "{params.plates} {params.second_plates} --out {output.out} --threads {threads} "
         "--provenance {output.provenance} 2> {log}"
 
 
@@ -149,6 +165,10 @@ rule query:
         plates=lambda wildcards, input: option(
             "--plates", new_entry(SCREEN, wildcards.name).plates and input.queries
         ),
+        second_plates=lambda wildcards, input: option(
+            "--second-plates",
+            new_entry(SCREEN, wildcards.name).second_plates and input.queries,
+        ),
         compounds=lambda wildcards: option(
             "--compounds", shlex.join(new_entry(SCREEN, wildcards.name).compounds)
         ),
@@ -156,5 +176,5 @@ rule query:
         version=VERSION,
     shell:
         "dssl query --settings {params.settings:q} --model {input.model} {params.molecules} "
-        "{params.plates} {params.compounds} {params.library} --out {output.out} "
+        "{params.plates} {params.second_plates} {params.compounds} {params.library} --out {output.out} "
         "--threads {threads} --provenance {output.provenance} 2> {log}"

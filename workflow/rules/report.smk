@@ -86,6 +86,7 @@ rule report:
         compounds=rules.describe_compounds.output.table,
         queries=expand(rules.evaluate_retrieval.output.queries, fold=TEST_FOLDS),
         neighbors=expand(rules.evaluate_retrieval.output.neighbors, fold=TEST_FOLDS),
+        assays=ASSAY_TABLES,
     output:
         html=report(
             f"{OUT}/report.html", caption="../report/report.rst", category="Report"
@@ -109,6 +110,7 @@ rule report:
         settings=section("report"),
         screen=shown(without_new_data(SCREEN)).to_json(),
         simulated="--simulated" if SCREEN.simulate_screen else "--no-simulated",
+        assays=option("--assays", *ASSAY_TABLES),
         version=VERSION,
     shell:
         "dssl report --settings {params.settings:q} --screen {params.screen:q} {params.simulated} "
@@ -128,7 +130,7 @@ rule report:
         "--not-predicted {input.not_predicted} --map-compounds {input.map_compounds} "
         "--map-molecules {input.map_molecules} --example-compounds {input.example_compounds} "
         "--example-molecules {input.example_molecules} --compounds {input.compounds} "
-        "--queries {input.queries} --neighbors {input.neighbors} "
+        "--queries {input.queries} --neighbors {input.neighbors} {params.assays} "
         "--html {output.html} --figures {output.figures} "
         "--provenance {output.provenance} 2> {log}"
 
@@ -185,8 +187,7 @@ rule handover:
         molecules=expand(rules.embed_screen.output.molecules, fold=HANDOVER_FOLD),
         fold_compounds=expand(rules.embed_screen.output.compounds, fold=TEST_FOLDS),
         fold_molecules=expand(rules.embed_screen.output.molecules, fold=TEST_FOLDS),
-        # scores of two assays are not calibrated
-        calibration=[] if SECOND else rules.calibrate_scores.output.calibration,
+        calibration=rules.calibrate_scores.output.calibration,
         attribution=rules.summarize_folds.output.all_attribution,
         pages=[rules.report.output.html, rules.explorer.output.html],
     output:
@@ -231,14 +232,13 @@ rule handover:
             if SECOND
             else ""
         ),
-        calibration=lambda wildcards, input: option("--calibration", input.calibration),
         version=VERSION,
     shell:
         "dssl handover --settings {params.settings:q} --screen {params.screen} --title {params.title:q} "
         "--fold {params.fold} {params.simulated} {params.second_assay} --pairs {input.pairs} --table {input.table} "
         "--compounds {input.compounds} --molecules {input.molecules} "
         "--fold-compounds {input.fold_compounds} --fold-molecules {input.fold_molecules} "
-        "{params.calibration} --attribution {input.attribution} --pages {input.pages} "
+        "--calibration {input.calibration} --attribution {input.attribution} --pages {input.pages} "
         "--readme {output.readme} --dictionary {output.dictionary} "
         "--compound-table {output.compound_table} --hits {output.hits} "
         "--neighbors {output.neighbors} --profiles-shared {output.profiles_shared} "
@@ -278,15 +278,8 @@ RECORDS = [
     ),
     *expand(rules.select_model.output.provenance, fold=FOLDS),
     *expand(rules.embed_screen.output.provenance, fold=FOLDS),
-    # a model of two assays is not asked about new molecules
-    *(
-        []
-        if SECOND
-        else [
-            rules.calibrate_scores.output.provenance,
-            rules.bundle_model.output.provenance,
-        ]
-    ),
+    rules.calibrate_scores.output.provenance,
+    rules.bundle_model.output.provenance,
     *expand(rules.train_baseline.output.provenance, fold=TEST_FOLDS),
     *expand(
         rules.train_learned_baseline.output.provenance,
@@ -301,6 +294,7 @@ RECORDS = [
     *expand(rules.evaluate_retrieval.output.provenance, fold=TEST_FOLDS),
     *expand(rules.evaluate_disentanglement.output.provenance, fold=TEST_FOLDS),
     rules.summarize_folds.output.provenance,
+    *ASSAY_RECORDS,
     rules.describe_compounds.output.provenance,
     *expand(rules.train_decoder.output.provenance, fold=TEST_FOLDS),
     *expand(rules.evaluate_counterfactuals.output.provenance, fold=TEST_FOLDS),

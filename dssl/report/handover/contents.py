@@ -71,7 +71,7 @@ def hit_columns(kept_names: Sequence[str]) -> tuple[Column, ...]:
         ),
         Column(
             "precision",
-            f"{PRECISION}: calibrated on the same held-out compounds; empty where scores are not calibrated (two assays)",
+            f"{PRECISION}: calibrated on the same held-out compounds",
             "0 to 1",
             "chance_own",
         ),

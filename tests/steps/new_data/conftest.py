@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from dssl.plan_new_data import applied_settings
 from dssl.settings.screen import ScreenSettings, parse_screen
+from dssl.settings.second_assay import SecondAssaySettings
 from dssl.steps.inputs import simulate_screen
 from dssl.steps.lists import list_plates
 from dssl.steps.molecules import featurize_molecules, standardize_molecules
 from dssl.steps.pairs import fit_preprocessing, pair_and_split
 from dssl.steps.phenotypes import assemble_profiles, normalize_plate
+from dssl.steps.second_assay import profile_second_assay
 from dssl.steps.trained_model import bundle_model, calibrate_scores
 from dssl.steps.training import embed_screen, train_shared, train_specific
 from tests.simulated import SIMULATED_PLATES
@@ -52,8 +55,24 @@ class Trained:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    folder = tmp_path_factory.mktemp("screen")
-    screen = parse_screen(CONTENT, "test")
+    return make_trained(tmp_path_factory.mktemp("screen"), CONTENT)
+
+
+@pytest.fixture(scope="session")
+def trained_on_two(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The same screen with a second assay, whose wells are its own; three of its compounds have other ids there."""
+    second = {
+        "name": "L1000 signature",
+        "molecules": {"table": "second.tsv"},
+        "plates": {"tables": ["-"], **SIMULATED_PLATES},
+    }
+    methods = {"train_baseline": {"methods": ["random"]}}
+    return make_trained(tmp_path_factory.mktemp("two"), {**CONTENT, "second_assay": second, **methods})
+
+
+def make_trained(folder: Path, content: dict[str, Any]) -> Trained:
+    """Simulate a screen, run its steps, and keep its model."""
+    screen = parse_screen(content, "test")
     assert screen.simulate_screen is not None
     plates = [folder / f"{name}.csv.gz" for name in screen.simulate_screen.plate_names()]
     tables = {name: folder / f"{name}.tsv" for name in ("molecules", "truth_wells", "truth_compounds")}
@@ -69,7 +88,10 @@ def _prepare(screen: ScreenSettings, folder: Path, table: Path, plates: list[Pat
     clean = {name: folder / f"clean_{name}.tsv" for name in ("molecules", "aliases", "rejected", "merged", "changed")}
     standardize_molecules(settings=screen.standardize_molecules, columns=screen.molecules, table=table, **clean)
     features, profiles = folder / "features.h5ad", folder / "profiles.h5ad"
-    featurize_molecules(settings=screen.featurize_molecules, molecules=clean["molecules"], features=features)
+    if screen.second_assay is None:
+        featurize_molecules(settings=screen.featurize_molecules, molecules=clean["molecules"], features=features)
+    else:
+        _profile_second(screen.second_assay, folder, table, plates)
     normalized = [folder / f"{path.name.split('.')[0]}.h5ad" for path in plates]
     for path, target in zip(plates, normalized, strict=True):
         normalize_plate(
@@ -107,6 +129,31 @@ def _prepare(screen: ScreenSettings, folder: Path, table: Path, plates: list[Pat
         **lists,
     )
     return folder / "pairs.h5mu"
+
+
+def _profile_second(settings: SecondAssaySettings, folder: Path, table: Path, plates: list[Path]) -> None:
+    names = {"DSSL-0001": "S1", "DSSL-0002": "S2", "DSSL-0003": "S3"}
+    molecules = pd.read_csv(table, sep="\t")
+    molecules.assign(compound_id=molecules["compound_id"].replace(names)).to_csv(
+        folder / "second.tsv", sep="\t", index=False
+    )
+    (folder / "second").mkdir()
+    for path in plates:
+        frame = pd.read_csv(path)
+        frame.assign(Compound=frame["Compound"].replace(names)).to_csv(folder / "second" / path.name, index=False)
+    profile_second_assay(
+        settings=settings,
+        molecules=folder / "clean_molecules.tsv",
+        second_molecules=folder / "second.tsv",
+        tables=[folder / "second" / path.name for path in plates],
+        plate_list=None,
+        metadata=None,
+        features=folder / "features.h5ad",
+        profiles=folder / "second_profiles.h5ad",
+        state=folder / "second_assembled.safetensors",
+        **{name: folder / f"second_{name}.tsv" for name in ("compounds", "aliases", "rejected", "without")},
+        excluded_wells=folder / "second_excluded.tsv",
+    )
 
 
 def _train(screen: ScreenSettings, folder: Path, pairs: Path, fold: str) -> None:
@@ -149,6 +196,8 @@ def _keep(screen: ScreenSettings, folder: Path, pairs: Path) -> None:
         aliases=folder / "clean_aliases.tsv",
         model=folder / "model" / "model.json",
         files=[],
+        second_assembled=folder / "second_assembled.safetensors" if screen.second_assay else None,
+        second_aliases=folder / "second_aliases.tsv" if screen.second_assay else None,
         **measured,
     )
 

@@ -116,7 +116,9 @@ def test_an_unknown_compound_is_named(trained: Trained, tmp_path: Path, library:
 
 
 def test_exactly_one_kind_of_query(trained: Trained, tmp_path: Path, library: Path) -> None:
-    with pytest.raises(ConfigError, match="exactly one of --molecules and --plates and --compounds, found none"):
+    with pytest.raises(
+        ConfigError, match="exactly one of --molecules and --plates and --second-plates and --compounds, found none"
+    ):
         run(trained, tmp_path / "out")
     with pytest.raises(ConfigError, match="found --molecules and --compounds"):
         run(trained, tmp_path / "out", molecules=library, compounds=["a"])
