@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 
 from dssl import __version__, keys
-from dssl.io import read_anndata, write_text
+from dssl.io import read_anndata, read_table, write_text
 from dssl.settings.explorer import ExplorerSettings
 from dssl.steps.arrays import read_pairs
+from dssl.steps.counterfactuals import TEXT
 from dssl.steps.describe import read_compounds
 from dssl.steps.registry import Input, Inputs, Output, step
 
@@ -36,10 +37,14 @@ def explorer(
     molecules: Input,
     fold_compounds: Inputs,
     fold_molecules: Inputs,
+    predicted: Input,
+    counterfactuals: Input,
+    counterfactual_tests: Input,
     html: Output,
 ) -> None:
     """Write the explorer: one HTML page that needs no network, to look at the codes compound by compound."""
     from dssl.report.explorer.content import explorer_content
+    from dssl.report.explorer.counterfactuals import counterfactuals as predicted_profiles
     from dssl.report.explorer.page import render
 
     described = read_compounds(table)
@@ -67,6 +72,14 @@ def explorer(
         wells.obs,
         wells.X,
         wells.var,
+        predicted_profiles(
+            read_table(predicted, text_columns=TEXT),
+            read_table(counterfactuals),
+            read_table(counterfactual_tests),
+            ids,
+            settings.n_predicted,
+            other,
+        ),
     )
     write_text(html, render(content))
 

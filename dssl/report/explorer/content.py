@@ -62,6 +62,7 @@ def explorer_content(
     wells: pd.DataFrame,
     profiles: NDArray[Any],
     var: pd.DataFrame,
+    predicted: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Everything that the page is given, for `dssl.report.explorer.container.pack`.
 
@@ -75,6 +76,7 @@ def explorer_content(
     retrievals : of both directions.
     wells, profiles, var : description (compound_id, plate, well, and dose_um and cell_count where there are) and
         normalised features of the wells.
+    predicted : counterfactual profiles (`dssl.report.explorer.counterfactuals`).
     """
     ids = table[keys.COMPOUND_ID].astype(str)
     compound = pd.Index(ids).get_indexer(pd.Index(wells[keys.COMPOUND_ID].astype(str)))
@@ -96,6 +98,7 @@ def explorer_content(
         "classes": classes(smiles),
         "profiles": grouped_profiles(profiles, var, compound, len(table)),
         "wells": _wells(wells, compound, len(table)),
+        "counterfactuals": dict(predicted),
     }
 
 
