@@ -109,8 +109,8 @@ def verdicts(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[Verdict]:
         asked = (comparisons[COLUMN] == column) & (comparisons[TASK] == task)
         against = (comparisons["method_b"] == best[METHOD]) & (comparisons["metric"] == "squared_error")
         test = comparisons[asked & against].iloc[0]
-        own = (_value(rows, MODEL, metric) for metric in ("r2", "coverage"))
-        found.append(Verdict(column, task, *own, best, float(test["difference"]), float(test["p_holm"])))
+        own, coverage = _value(rows, MODEL, "r2"), _value(rows, MODEL, "coverage")
+        found.append(Verdict(column, task, own, coverage, best, float(test["difference"]), float(test["p_holm"])))
     return found
 
 

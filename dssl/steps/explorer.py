@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_numeric_dtype
 
 from dssl import __version__, keys
 from dssl.io import read_anndata, read_table, write_text
 from dssl.settings.explorer import ExplorerSettings
 from dssl.steps.arrays import read_pairs
 from dssl.steps.counterfactuals import TEXT
-from dssl.steps.describe import read_compounds
+from dssl.steps.describe import label_of, read_compounds
 from dssl.steps.registry import Input, Inputs, Output, step
 
 if TYPE_CHECKING:
@@ -82,15 +81,6 @@ def explorer(
         ),
     )
     write_text(html, render(content))
-
-
-def label_of(table: pd.DataFrame, colors: list[str]) -> str | None:
-    """The column that describes a compound in lists: the first that colours, else the first that was carried along."""
-    from dssl.evaluation.compound_columns import compound_columns
-
-    known = {each.name for each in compound_columns([])}
-    carried = [str(name) for name in table.columns if name not in known and not is_numeric_dtype(table[name])]
-    return next(iter([*(name for name in colors if name in table), *carried]), None)
 
 
 def rows_of(adata: "AnnData", ids: "pd.Index[str]") -> NDArray[np.intp]:

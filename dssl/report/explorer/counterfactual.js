@@ -45,7 +45,7 @@ function predictionPicture(place) {
   }).filter(({ value }) => Number.isFinite(value));
   const ends = rows.flatMap(({ low, high, truth }) => [low, high, truth]).filter(Number.isFinite);
   const ticks = niceTicks(Math.min(0, ...ends), Math.max(0, ...ends));
-  const [left, right, top, line] = [128, 40, 18, 17];
+  const [left, right, top, line] = [142, 40, 18, 17];
   const width = 396;
   const bottom = top + rows.length * line;
   const x = (value) => left + ((value - ticks[0]) / (ticks[ticks.length - 1] - ticks[0])) * (width - left - right);
@@ -59,7 +59,7 @@ function predictionPicture(place) {
     const y = top + (k + 0.5) * line;
     const words = `${row.name} (${row.size} ${row.size === 1 ? 'feature' : 'features'}): predicted ${shortNumber(row.value)}, 95 % interval ${shortNumber(row.low)} to ${shortNumber(row.high)}; ${Number.isFinite(row.truth) ? `measured ${shortNumber(row.truth)}` : 'not measured'}; error on ${held[model[place]]} held-out compounds ${shortNumber(row.error)}`;
     const mark = Number.isFinite(row.truth) ? [svg('circle', { cx: x(row.truth), cy: y, r: 4, fill: 'none', stroke: '#22303c', 'stroke-width': 1.6 })] : [];
-    drawing.append(svg('g', {}, svg('title', {}, words), text(left - 8, y + 4, cut(row.name, 21), { 'text-anchor': 'end', fill: '#22303c' }), stroke(x(row.low), y, x(row.high), y, '#0072b2', 2), svg('circle', { cx: x(row.value), cy: y, r: 3.2, fill: '#0072b2' }), ...mark, text(width - 2, y + 4, shortNumber(row.error), { 'text-anchor': 'end' })));
+    drawing.append(svg('g', {}, svg('title', {}, words), text(left - 8, y + 4, cut(row.name, 23), { 'text-anchor': 'end', fill: '#22303c' }), stroke(x(row.low), y, x(row.high), y, '#0072b2', 2), svg('circle', { cx: x(row.value), cy: y, r: 3.2, fill: '#0072b2' }), ...mark, text(width - 2, y + 4, row.error.toFixed(2), { 'text-anchor': 'end' })));
   });
   return drawing;
 }
