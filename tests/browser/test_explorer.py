@@ -149,11 +149,14 @@ def test_a_predicted_profile_stands_beside_its_measured_error(opened: Open) -> N
     page = opened(content)
     page.evaluate("select(2)")
     picture = page.locator("#panel .prediction")
-    assert picture.get_attribute("aria-label") == "C00002@1uM on the cell state of plate <P2>, by compartment × channel"
+    assert (
+        picture.get_attribute("aria-label")
+        == "This compound (1uM) on the cell state of plate <P2>, by compartment × channel"
+    )
     texts = picture.locator("title").all_text_contents()
     assert len(texts) == 6
     assert all("not measured; error on 107 held-out compounds" in text for text in texts)
-    page.select_option("#panel select", label="C00002@1uM on the cell state of plate P1")
+    page.select_option("#panel select", label="This compound (1uM) on the cell state of plate P1")
     shown = page.locator("#panel .prediction")
     places = content["counterfactuals"]
     first = (places["starts"][2] + 1) * 6

@@ -13,30 +13,32 @@ function counterfactualsOf(i) {
     return section('Predicted in another context', ...why, ...withheld);
   }
   const holder = el('div', {});
-  const show = (place) => holder.replaceChildren(...predictionOf(place));
-  const menu = el('select', { 'aria-label': 'Which prediction', onchange: () => show(places[menu.selectedIndex]) }, places.map((place) => el('option', {}, predictionTitle(place))));
+  const show = (place) => holder.replaceChildren(...predictionOf(place, i));
+  const menu = el('select', { 'aria-label': 'Which prediction', onchange: () => show(places[menu.selectedIndex]) }, places.map((place) => el('option', {}, predictionTitle(place, i))));
   show(places[0]);
   return section('Predicted in another context', menu, holder, ...withheld);
 }
 
-function predictionTitle(place) {
+function predictionTitle(place, i) {
   const { questions, question, treatments, contexts } = loaded.content.counterfactuals;
   const { column, transfer } = questions[question[place]];
-  const [treatment, context] = [cut(treatments[place], 50), cut(contexts[place], 40)];
-  return transfer ? `${treatment} on the cell state of ${column} ${context}` : `The cell state of ${column} ${context} under ${treatment}`;
+  const own = `${loaded.content.ids[i]}@`;
+  const dose = treatments[place].startsWith(own) ? ` (${treatments[place].slice(own.length)})` : '';
+  const state = `cell state of ${column} ${cut(contexts[place], 40)}`;
+  return transfer ? `This compound${dose} on the ${state}` : `The ${state} under this compound${dose}`;
 }
 
-function predictionOf(place) {
+function predictionOf(place, i) {
   const { questions, question, folds, model } = loaded.content.counterfactuals;
   const { title, error } = questions[question[place]];
   return [
-    predictionPicture(place),
+    predictionPicture(place, i),
     el('p', { class: 'note' }, `Blue: predicted by the model of fold ${folds[model[place]]}, which had not seen this compound, with its 95 % interval (from errors on validation compounds). Ring: measured. Numbers: root mean square error on held-out compounds.`),
     el('p', { class: 'note' }, `${title}: ${error}`),
   ];
 }
 
-function predictionPicture(place) {
+function predictionPicture(place, i) {
   const { groups, sizes, predicted, measured, sd, rmse, model, n_held_out: held, step, by } = loaded.content.counterfactuals;
   const of = (values, g) => (values[place * groups.length + g] === -32768 ? NaN : values[place * groups.length + g] * step);
   const rows = groups.map((name, g) => {
@@ -49,12 +51,12 @@ function predictionPicture(place) {
   const width = 396;
   const bottom = top + rows.length * line;
   const x = (value) => left + ((value - ticks[0]) / (ticks[ticks.length - 1] - ticks[0])) * (width - left - right);
-  const drawing = svg('svg', { viewBox: `0 0 ${width} ${bottom + 34}`, class: 'prediction', role: 'img', 'aria-label': `${predictionTitle(place)}, by ${by}` });
+  const drawing = svg('svg', { viewBox: `0 0 ${width} ${bottom + 34}`, class: 'prediction', role: 'img', 'aria-label': `${predictionTitle(place, i)}, by ${by}` });
   const text = (at, height, words, more = {}) => svg('text', { x: at, y: height, 'font-size': 11, fill: '#55626e', ...more }, words);
   const stroke = (x1, y1, x2, y2, color, thick) => svg('line', { x1, y1, x2, y2, stroke: color, 'stroke-width': thick });
   drawing.append(text(width - 2, 11, 'RMSE', { 'text-anchor': 'end', 'font-size': 10 }));
   ticks.forEach((tick) => drawing.append(stroke(x(tick), top - 4, x(tick), bottom, tick ? '#e7eaed' : '#8a949e', 1), text(x(tick), bottom + 13, shortNumber(tick), { 'text-anchor': 'middle' })));
-  drawing.append(text((left + width - right) / 2, bottom + 29, 'standard deviations of training wells about their mean', { 'text-anchor': 'middle' }));
+  drawing.append(text(width - 2, bottom + 29, 'standard deviations of training wells about their mean', { 'text-anchor': 'end' }));
   rows.forEach((row, k) => {
     const y = top + (k + 0.5) * line;
     const words = `${row.name} (${row.size} ${row.size === 1 ? 'feature' : 'features'}): predicted ${shortNumber(row.value)}, 95 % interval ${shortNumber(row.low)} to ${shortNumber(row.high)}; ${Number.isFinite(row.truth) ? `measured ${shortNumber(row.truth)}` : 'not measured'}; error on ${held[model[place]]} held-out compounds ${shortNumber(row.error)}`;

@@ -42,6 +42,7 @@ function platesOf(i) {
 
 function select(i, { focus = false } = {}) {
   state.selected = i;
+  document.body.toggleAttribute('data-selected', i >= 0);
   maps.forEach((map) => map.drawAbove());
   showPanel();
   markRow();
