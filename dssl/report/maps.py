@@ -26,7 +26,7 @@ PANELS = (
 
 
 def maps_section(compounds: "AnnData", molecules: "AnnData", fold: str, color_by: Sequence[str]) -> Section:
-    """A row of four maps for each column, and for the batch: phenotypes and molecules, shared and specific codes."""
+    """Four maps for each column, and for the batch: phenotypes and molecules, shared and specific codes."""
     described = _described(compounds.obs, molecules.obs)
     parts: list[Part] = []
     absent = [column for column in color_by if column not in described]
@@ -74,8 +74,8 @@ def umap_figure(compounds: "AnnData", molecules: "AnnData", values: "pd.Series[A
     panels = [panel for panel in PANELS if panel[1] in of_modality[panel[0]].obsm]
     numeric = is_numeric_dtype(values) and not is_bool_dtype(values) and values.nunique() > N_COLOURED
     with style():
-        canvas = Canvas(figsize=(11.4, 2.9), layout="constrained")
-        axes = canvas.subplots(1, len(panels), squeeze=False)[0]
+        canvas = Canvas(figsize=(8.6, 3.1 * (len(panels) // 2)), layout="constrained")
+        axes = canvas.subplots(len(panels) // 2, 2, squeeze=False).ravel()
         handles: list[Any] = []
         for axis, (modality, key, title) in zip(axes, panels, strict=True):
             adata = of_modality[modality]
@@ -85,7 +85,7 @@ def umap_figure(compounds: "AnnData", molecules: "AnnData", values: "pd.Series[A
             handles = draw(axis, points, own, values)
             _outline(axis, points[_unseen(adata)])
             axis.set(xticks=[], yticks=[], xlabel="UMAP 1 (no unit)", ylabel="UMAP 2")
-            axis.set_title(f"{title} (n = {adata.n_obs})", fontsize=9.5)
+            axis.set_title(f"{title} (n = {adata.n_obs})")
         if numeric:
             canvas.colorbar(handles[0], ax=list(axes), label=readable(str(values.name)))
         else:
@@ -112,7 +112,7 @@ def _unseen(adata: "AnnData") -> NDArray[np.bool_]:
 
 
 def _outline(axis: Any, points: NDArray[Any]) -> None:
-    axis.scatter(*points.T, s=15, facecolors="none", edgecolors=INK, lw=OUTLINE, rasterized=len(points) > 5000)
+    axis.scatter(*points.T, s=26, facecolors="none", edgecolors=INK, lw=OUTLINE, rasterized=len(points) > 5000)
 
 
 def _points(
@@ -130,10 +130,10 @@ def _points(
 
 def _scatter_numeric(axis: Any, points: NDArray[Any], own: "pd.Series[Any]", values: "pd.Series[Any]") -> list[Any]:
     low, high = np.nanquantile(values.to_numpy(dtype=np.float64), [0.02, 0.98])
-    axis.scatter(*points.T, s=7, c=GREY, lw=0, rasterized=len(points) > 5000)
+    axis.scatter(*points.T, s=12, c=GREY, lw=0, rasterized=len(points) > 5000)
     shown = own.to_numpy(dtype=np.float64)
     return [
-        axis.scatter(*points.T, s=9, c=shown, vmin=low, vmax=high, cmap="cividis", lw=0, rasterized=len(points) > 5000)
+        axis.scatter(*points.T, s=16, c=shown, vmin=low, vmax=high, cmap="cividis", lw=0, rasterized=len(points) > 5000)
     ]
 
 
@@ -145,11 +145,11 @@ def _scatter_categories(axis: Any, points: NDArray[Any], own: "pd.Series[Any]", 
     others = ~np.isin(text, names[:N_COLOURED])
     handles = []
     if others.any():
-        axis.scatter(*points[others].T, s=7, c=GREY, lw=0, rasterized=len(points) > 5000)
+        axis.scatter(*points[others].T, s=12, c=GREY, lw=0, rasterized=len(points) > 5000)
     for number, name in enumerate(names[:N_COLOURED]):
         colour, marker = category_style(number)
         chosen = text == name
-        axis.scatter(*points[chosen].T, s=11, c=colour, marker=marker, lw=0, alpha=0.85, rasterized=len(points) > 5000)
+        axis.scatter(*points[chosen].T, s=18, c=colour, marker=marker, lw=0, alpha=0.85, rasterized=len(points) > 5000)
         handles.append(axis.scatter([], [], s=26, c=colour, marker=marker, label=f"{_short(name)} ({counts[name]})"))
     if len(names) > N_COLOURED or values.isna().any():
         rest = len(values) - int(counts[names[:N_COLOURED]].sum())

@@ -124,17 +124,13 @@ def ranked(
 
     With `own_apart`, the item of the same place is not among the best.
     """
-    from dssl.evaluation.ranking import rounded_cosines
-    from dssl.evaluation.retrieval import CHUNK_CELLS
+    from dssl.evaluation.ranking import cosine_chunks
     from dssl.steps.hits import best_items
 
     n = len(queries)
     places, cosines, own = np.empty((n, k), dtype=np.int64), np.empty((n, k)), np.empty(n)
-    step_size = max(1, CHUNK_CELLS // n)
-    for start in range(0, n, step_size):
-        scores = rounded_cosines(queries[start : start + step_size], items)
-        chunk = slice(start, start + len(scores))
-        diagonal = np.arange(len(scores)), np.arange(start, chunk.stop)
+    for chunk, scores in cosine_chunks(queries, items):
+        diagonal = np.arange(len(scores)), np.arange(chunk.start, chunk.stop)
         own[chunk] = scores[diagonal]
         if own_apart:
             scores[diagonal] = -np.inf

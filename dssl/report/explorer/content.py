@@ -103,10 +103,12 @@ def explorer_content(
 
 
 def _colors(each: dict[str, Any], chosen: Sequence[str], n: int) -> bool:
-    """Whether a column colours the maps: if chosen; unless columns are, if its values tell compounds apart in groups."""
+    """Whether a column colours the maps: if chosen; unless columns are, if its values differ, and tell compounds apart in groups."""
     if chosen:
         return each["name"] in chosen
-    return each["kind"] == "number" or len(each["values"]) < max(3, n)
+    if each["kind"] == "number":
+        return bool(np.nanmin(each["data"], initial=np.inf) < np.nanmax(each["data"], initial=-np.inf))
+    return len(each["values"]) < max(3, n)
 
 
 def _code(code: Code) -> dict[str, Any]:

@@ -73,7 +73,7 @@ function rankSummary(i) {
   const { other } = loaded.content.about;
   const row = (words, way) => el('tr', {}, el('th', { scope: 'row' }, words), el('td', {}, shortNumber(numberOf(`rank_${way}`, i))), el('td', {}, percent(numberOf(`percentile_${way}`, i))));
   return el('table', { class: 'ranks' },
-    el('caption', {}, `Among ${shortNumber(library)} compounds held out in fold ${textOf(columnOf('fold'), i)}. Chance: rank ${shortNumber(numberOf('chance_rank', i))}, 50\u00a0%.`),
+    el('caption', {}, `Among ${shortNumber(library)} ${library === 1 ? 'compound' : 'compounds'} held out in fold ${textOf(columnOf('fold'), i)}. Chance: rank ${shortNumber(numberOf('chance_rank', i))}, 50\u00a0%.`),
     el('thead', {}, el('tr', {}, el('td', {}), el('th', { scope: 'col' }, 'rank'), el('th', { scope: 'col' }, 'beats'))),
     el('tbody', {}, row(`its ${other} by its phenotype`, 'phenotype_to_molecule'), row(`its phenotype by its ${other}`, 'molecule_to_phenotype')));
 }
