@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dssl.errors import DsslError, first_few
+from dssl.errors import ConfigError, DsslError, first_few
 from dssl.estimate import BASIS, estimate, table_sizes
 from dssl.keys import COMPOUND_ID, IS_CONTROL, PLATE
 from dssl.plan import locate, molecule_table, plate_tables, second_screen
@@ -51,9 +51,20 @@ def check_screen(screen: ScreenSettings) -> Checked:
         _describe_plates(pd.concat(wells), molecules, screen, result)
     if screen.second_assay is not None:
         _add_second(check_screen(second_screen(screen)), result)
+    if screen.log_mlflow.enabled:
+        _check_mlflow(result)
     if not result.errors:
         _estimate(screen, result)
     return result
+
+
+def _check_mlflow(result: Checked) -> None:
+    from dssl.mlflow import require_mlflow
+
+    try:
+        require_mlflow()
+    except ConfigError as error:
+        result.errors.append(str(error))
 
 
 def _estimate(screen: ScreenSettings, result: Checked) -> None:

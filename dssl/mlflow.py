@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,8 @@ def log_results(folder: Path, others: list[Path], settings: LogMlflowSettings) -
     ConfigError
         If MLflow is not installed.
     """
-    mlflow = _import_mlflow()
+    require_mlflow()
+    mlflow = importlib.import_module("mlflow")
     client = mlflow.MlflowClient(tracking_uri=os.environ.get(URI_VARIABLE) or settings.tracking_uri)
     manifest = read_manifest(folder)
     experiment = settings.experiment or str(manifest["screen"])
@@ -70,14 +72,13 @@ def log_results(folder: Path, others: list[Path], settings: LogMlflowSettings) -
     return {"experiment": experiment, "run_id": run, "status": "logged", **counts}
 
 
-def _import_mlflow() -> Any:
-    try:
-        return importlib.import_module("mlflow")
-    except ImportError:
+def require_mlflow() -> None:
+    """Raise a ConfigError if MLflow is not installed; it is not imported."""
+    if find_spec("mlflow") is None:
         raise ConfigError(
             "log_mlflow.enabled needs MLflow, which is not installed\n"
             "Install it (pip install 'dssl[mlflow]'), or set log_mlflow.enabled: false."
-        ) from None
+        )
 
 
 def _log(mlflow: Any, client: Any, run: str, parameters: dict[str, str], metrics: dict[str, float]) -> None:

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from dssl import keys
 from dssl.report.explorer.content import Code, Nearest, Retrieval, explorer_content
+from dssl.report.explorer.counterfactuals import counterfactuals
+from dssl.training.counterfactuals import STRUCTURE, TRANSFER
+from tests.predicted import comparison_rows, group_rows, summary_rows
 
 SMILES = (
     "CC(=O)Oc1ccccc1C(=O)O",
@@ -58,7 +61,16 @@ def explored(
         Retrieval(way, nearest(n, k, rng), rng.uniform(-1, 1, n))
         for way in ("phenotype_to_molecule", "molecule_to_phenotype")
     ]
-    return explorer_content(about, table, [], codes, retrievals, wells, rng.normal(size=(4 * n, len(var))), var)
+    tasks = [TRANSFER, STRUCTURE]
+    held_out = list(table[keys.COMPOUND_ID][::2])
+    groups = group_rows(held_out, [", ".join(pair) for pair in CELLS], tasks)
+    ids = pd.Index(table[keys.COMPOUND_ID])
+    tests = comparison_rows(tasks, -0.05, 0.001)
+    tests.loc[tests["task"] == STRUCTURE, "difference"] *= -1
+    predicted = counterfactuals(groups, summary_rows(tasks), tests, ids, 2, other)
+    return explorer_content(
+        about, table, [], codes, retrievals, wells, rng.normal(size=(4 * n, len(var))), var, predicted
+    )
 
 
 def compound_table(n: int, rng: np.random.Generator, n_mechanisms: int, smiles: Sequence[str]) -> pd.DataFrame:

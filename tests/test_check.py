@@ -1,4 +1,5 @@
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,14 @@ def test_a_good_screen_has_no_error_and_its_numbers_are_counted(lab: Lab) -> Non
     hours = result.tables["jobs"].set_index("step")["CPU hours"]
     assert hours["all"] > 0.1
     assert [remark.split()[0] for remark in result.remarks] == ["hours", "run.device:"]
+
+
+def test_mlflow_is_asked_for_before_anything_runs(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    assert lab.check().errors == []
+    set_key("log_mlflow.enabled", True)(lab)
+    (error,) = lab.check().errors
+    assert "log_mlflow.enabled needs MLflow, which is not installed" in error
 
 
 # what is broken, and what the message has to say: the file, the column or key, what was found, the remedy

@@ -106,7 +106,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
         return client
 
     entities = SimpleNamespace(Param=lambda *given: given, Metric=lambda *given: given)
-    fake = SimpleNamespace(MlflowClient=opened, entities=entities, asked=asked)
+    fake = SimpleNamespace(MlflowClient=opened, entities=entities, asked=asked, __spec__="installed")
     monkeypatch.setitem(sys.modules, "mlflow", fake)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     client.asked = asked  # type: ignore[attr-defined]

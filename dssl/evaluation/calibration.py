@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dssl.errors import PairingError
-from dssl.evaluation.ranking import SIMILARITY_DECIMALS, rounded_cosines
+from dssl.evaluation.ranking import SIMILARITY_DECIMALS, cosine_chunks
 from dssl.evaluation.ranks import Floats
-from dssl.evaluation.retrieval import CHUNK_CELLS, unit_rows
+from dssl.evaluation.retrieval import unit_rows
 
 CALIBRATION_COLUMNS = [
     "score",
@@ -212,10 +212,7 @@ def _count_fold(fold: HeldOutCodes, edges: Floats) -> _Counts:
 
 def _chunks(fold: HeldOutCodes) -> Iterator[tuple[slice, Floats]]:
     phenotype, molecule = unit_rows(fold.phenotype), unit_rows(fold.molecule)
-    step = max(1, CHUNK_CELLS // len(molecule))
-    for start in range(0, len(phenotype), step):
-        rows = slice(start, start + step)
-        yield rows, rounded_cosines(phenotype[rows], molecule)
+    return cosine_chunks(phenotype, molecule)
 
 
 def _log_ratio(match: Floats, other: Floats) -> Floats:

@@ -1,5 +1,6 @@
 """Exact ranks of large libraries, a block at a time: what `tie_counts` counts, without the matrix of all scores."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from dssl.errors import PairingError, first_few
 from dssl.evaluation.ranks import Counts, Floats, Mask, TieCounts
 
 SIMILARITY_DECIMALS = 7
+CHUNK_CELLS = 2_000_000
 BLOCK_QUERIES, BLOCK_ITEMS = 512, 1024
 PAIR_CELLS = 4_000_000
 DENSE_SHARE = 32  # a row with more than a 32nd of a block's items near its threshold is recomputed as a whole
@@ -90,6 +92,14 @@ def rank_counts(queries: Side, items: Side) -> TieCounts:
                 greater[lines] += more
                 equal[lines] += same
     return TieCounts(greater, equal - hits.n_equal, library - hits.n_hits + 1, hits.n_hits, hits.n_equal)
+
+
+def cosine_chunks(queries: Floats, items: Floats) -> Iterator[tuple[slice, Floats]]:
+    """Slices of queries with their rounded cosines to all items; rows are units. One slice fits in memory."""
+    step = max(1, CHUNK_CELLS // len(items))
+    for start in range(0, len(queries), step):
+        scores = rounded_cosines(queries[start : start + step], items)
+        yield slice(start, start + len(scores)), scores
 
 
 def rounded_cosines(unit_a: Floats, unit_b: Floats) -> Floats:

@@ -12,7 +12,7 @@ from dssl import keys
 from dssl.errors import PairingError, first_few
 from dssl.evaluation.candidates import candidate_counts, target_counts
 from dssl.evaluation.libraries import BATCH, LIBRARIES, WHOLE, Pairings, as_sets, incidence, is_closed
-from dssl.evaluation.ranking import Side, rank_counts, rounded_cosines
+from dssl.evaluation.ranking import CHUNK_CELLS, Side, cosine_chunks, rank_counts
 from dssl.evaluation.ranks import (
     METRICS,
     Floats,
@@ -27,7 +27,6 @@ PHENOTYPE_TO_MOLECULE = "phenotype_to_molecule"
 MOLECULE_TO_PHENOTYPE = "molecule_to_phenotype"
 DIRECTIONS = (PHENOTYPE_TO_MOLECULE, MOLECULE_TO_PHENOTYPE)
 LEVELS = ("compound", "treatment", "well")
-CHUNK_CELLS = 2_000_000
 
 
 class RetrievalScores(NamedTuple):
@@ -213,10 +212,7 @@ def _permuted(query: Side, item: Side, n: int, pairings: Pairings, direction: st
 
 def _chunks(query: Side, item: Side) -> Iterator[tuple[slice, Floats, Mask | None]]:
     """Slices of queries with their similarities and, where libraries are batches, their masks."""
-    step = max(1, CHUNK_CELLS // len(item.vectors))
-    for start in range(0, len(query.vectors), step):
-        chunk = slice(start, start + step)
-        similarity = rounded_cosines(query.vectors[chunk], item.vectors)
+    for chunk, similarity in cosine_chunks(query.vectors, item.vectors):
         allowed = None if query.batches is None else (query.batches[chunk] @ item.batches.T).toarray() > 0
         yield chunk, similarity, allowed
 

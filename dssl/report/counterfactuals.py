@@ -1,13 +1,14 @@
 """Counterfactual profiles: how far predicted profiles are from measured ones, beside the controls."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from dssl.evaluation.counterfactuals import COLUMN, METHOD, TASK
 from dssl.report.content import Cell, Figure, Note, Part, Section, Table, interval, number, p_text
 from dssl.report.figures import OTHER_METHODS, PALETTE, csv_text, interval_dots, style, svg_uri
+from dssl.report.names import in_sentence
 
 MODEL, TRANSFER = "dssl", "transfer"
 SIGNIFICANT = 0.05
@@ -41,7 +42,7 @@ def counterfactuals_section(
         "context are not used. Two questions are asked: the profile of a compound in one context from its profiles in "
         "others, and from its structure alone. Where a control does as well, the simpler profile is the one to trust."
     )
-    paragraphs = [text, *(_sentence(*each, comparisons) for each in _by_task(summary))]
+    paragraphs = [text, *map(_sentence, verdicts(summary, comparisons))]
     parts: list[Part] = [Note(f"Not predicted: {words}") for words in _unanswered(summary, left_out)]
     if len(summary):
         parts += [_figure(summary), _table(summary, comparisons)]
@@ -60,28 +61,61 @@ def _value(rows: pd.DataFrame, method: str, metric: str) -> "pd.Series[Any]":
     return line
 
 
-def _sentence(column: str, task: str, rows: pd.DataFrame, comparisons: pd.DataFrame) -> str:
-    """The model beside its best control, and the coverage of its intervals."""
-    own, coverage = _value(rows, MODEL, "r2"), _value(rows, MODEL, "coverage")
-    controls = rows[(rows["metric"] == "r2") & ~rows[METHOD].isin([MODEL, "mean_profile"])]
-    best = controls.sort_values("value", kind="stable").iloc[-1]
-    test = comparisons[
-        (comparisons[COLUMN] == column)
-        & (comparisons[TASK] == task)
-        & (comparisons["method_b"] == best[METHOD])
-        & (comparisons["metric"] == "squared_error")
-    ].iloc[0]
-    verdict = "is not told apart from"
-    if test["p_holm"] < SIGNIFICANT:
-        verdict = "is better than" if test["difference"] < 0 else "is worse than"
-    return (
-        f"A compound's profile in another {column}, {TASK_NAMES[task]}: R² {number(own['value'])} "
-        f"{interval(own['ci_low'], own['ci_high'])} (n = {own['n_compounds']:,} held-out compounds, {own['n_queries']:,} "
-        f"profiles; chance {number(own['chance'])}). The model {verdict} the best control, "
-        f"{NAMES[str(best[METHOD])]}, R² {number(best['value'])} {interval(best['ci_low'], best['ci_high'])} "
-        f"({p_text(test['p_holm'])}, corrected for the number of controls). Its 95 % intervals hold "
-        f"{number(100 * coverage['value'])} % of the measured values."
-    )
+class Verdict(NamedTuple):
+    """The model beside its best control, in one question.
+
+    Attributes
+    ----------
+    column, task : which question.
+    own, coverage, best : rows of the summary: the model's R2, the coverage of its intervals, the best control's R2.
+    difference, p : of the squared error, model less control; p-value corrected for the number of controls.
+    """
+
+    column: str
+    task: str
+    own: "pd.Series[Any]"
+    coverage: "pd.Series[Any]"
+    best: "pd.Series[Any]"
+    difference: float
+    p: float
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the best control is better."""
+        return self.p < SIGNIFICANT and self.difference > 0
+
+    @property
+    def words(self) -> str:
+        """The measured error beside the best control's, and the coverage of the intervals."""
+        own, best = self.own, self.best
+        verdict = "is not told apart from"
+        if self.p < SIGNIFICANT:
+            verdict = "is worse than" if self.is_worse else "is better than"
+        return (
+            f"R² {number(own['value'])} {interval(own['ci_low'], own['ci_high'])} (n = {own['n_compounds']:,} held-out "
+            f"compounds, {own['n_queries']:,} profiles; chance {number(own['chance'])}). The model {verdict} the best "
+            f"control, {NAMES[str(best[METHOD])]}, R² {number(best['value'])} "
+            f"{interval(best['ci_low'], best['ci_high'])} ({p_text(self.p)}, corrected for the number of controls). Its "
+            f"95 % intervals hold {number(100 * self.coverage['value'])} % of the measured values."
+        )
+
+
+def verdicts(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[Verdict]:
+    """The verdict on every question that was evaluated."""
+    found = []
+    for column, task, rows in _by_task(summary):
+        controls = rows[(rows["metric"] == "r2") & ~rows[METHOD].isin([MODEL, "mean_profile"])]
+        best = controls.sort_values("value", kind="stable").iloc[-1]
+        asked = (comparisons[COLUMN] == column) & (comparisons[TASK] == task)
+        against = (comparisons["method_b"] == best[METHOD]) & (comparisons["metric"] == "squared_error")
+        test = comparisons[asked & against].iloc[0]
+        own, coverage = _value(rows, MODEL, "r2"), _value(rows, MODEL, "coverage")
+        found.append(Verdict(column, task, own, coverage, best, float(test["difference"]), float(test["p_holm"])))
+    return found
+
+
+def _sentence(found: Verdict) -> str:
+    return f"A compound's profile in another {in_sentence(found.column)}, {TASK_NAMES[found.task]}: {found.words}"
 
 
 def _unanswered(summary: pd.DataFrame, left_out: pd.DataFrame) -> list[str]:
@@ -93,7 +127,7 @@ def _unanswered(summary: pd.DataFrame, left_out: pd.DataFrame) -> list[str]:
         what = f"{n} profile{'s' if n != 1 else ''}" if n else "all profiles"
         done = ((summary[COLUMN] == column) & (summary[TASK] == task)).any()
         tail = "" if done else "; there is no held-out pair to measure an error with, so no figure is given"
-        found.append(f"{what}, {column}, {TASK_NAMES[str(task)]}: {reason}{tail}.")
+        found.append(f"{what}, {in_sentence(str(column))}, {TASK_NAMES[str(task)]}: {reason}{tail}.")
     return found
 
 
@@ -120,7 +154,7 @@ def _figure(summary: pd.DataFrame) -> Figure:
             interval_dots(axis, [name for name, *_ in dots], dots)
             axis.axvline(0, color="#8A949E", lw=0.8, zorder=0)
             n = int(rows["n_compounds"].max())
-            axis.set_title(f"Another {column}, {TASK_NAMES[task]} (n = {n} compounds)", parse_math=False)
+            axis.set_title(f"Another {in_sentence(column)}, {TASK_NAMES[task]} (n = {n} compounds)", parse_math=False)
         axes[-1].set_xlabel("R² of predicted profiles of held-out compounds (1: as measured; 0: mean training profile)")
         uri = svg_uri(canvas)
     return Figure(
@@ -141,7 +175,7 @@ def _figure(summary: pd.DataFrame) -> Figure:
 def _table(summary: pd.DataFrame, comparisons: pd.DataFrame) -> Table:
     rows: list[list[Cell]] = []
     for column, task, of_task in _by_task(summary):
-        rows.append([Cell(f"Another {column}, {TASK_NAMES[task]}")])
+        rows.append([Cell(f"Another {in_sentence(column)}, {TASK_NAMES[task]}")])
         tests = comparisons[(comparisons[COLUMN] == column) & (comparisons[TASK] == task)]
         tests = tests[tests["metric"] == "squared_error"].set_index("method_b")
         for method in dict.fromkeys(of_task[METHOD]):
@@ -171,9 +205,9 @@ def _explained_table(explained: pd.DataFrame) -> Table:
     rows: list[list[Cell]] = []
     for (column, grouping), lines in explained.groupby([COLUMN, "grouping"], sort=False):
         if grouping != ALL:
-            rows.append([Cell(f"{grouping} (profiles by {column})")])
+            rows.append([Cell(f"{grouping} (profiles by {in_sentence(str(column))})")])
         for line in lines.to_dict("records"):
-            name = f"all features (profiles by {column})" if grouping == ALL else str(line["group"])
+            name = f"all features (profiles by {in_sentence(str(column))})" if grouping == ALL else str(line["group"])
             shares = [Cell(number(float(line[f"r2_{part}"]))) for part in PARTS]
             rows.append([Cell(name), *shares, Cell(f"{line['n_features']:.0f}")])
     caption = (

@@ -8,6 +8,7 @@ from dssl.report.content import MISSING, Cell, Figure, Heading, Note, Part, Sect
 from dssl.report.figures import csv_text, style, svg_uri
 from dssl.report.information import information_figure, information_table
 from dssl.report.leakage import leakage_sentence, leakage_table
+from dssl.report.names import readable
 
 N_FOLDS = "n_folds"
 
@@ -73,7 +74,12 @@ def heat_map(done: pd.DataFrame) -> Figure:
     from matplotlib.figure import Figure as Canvas
 
     shown = done.assign(
-        label=done["column"].astype(str) + " (" + done["level"].astype(str) + ", " + _unit(done["score_name"]) + ")"
+        label=done["column"].astype(str).map(readable)
+        + " ("
+        + done["level"].astype(str)
+        + ", "
+        + _unit(done["score_name"])
+        + ")"
     )
     gain = (shown["score"] - shown["chance"]) / (1 - shown["chance"]).clip(lower=1e-9)
     shown = shown.assign(gain=gain.clip(0, 1))
@@ -120,7 +126,7 @@ def probe_table(done: pd.DataFrame) -> Table:
     """The numbers behind the heat map."""
     rows = [
         [
-            Cell(str(row["column"])),
+            Cell(readable(str(row["column"]))),
             Cell(str(row["level"])),
             Cell(str(row["code"]).replace("_", " ")),
             Cell(str(row["score_name"]).replace("_", " ")),
@@ -141,7 +147,7 @@ def probe_table(done: pd.DataFrame) -> Table:
 
 def _skipped(skipped: pd.DataFrame) -> Table:
     pairs = skipped[["column", "skipped_reason"]].astype(str).drop_duplicates()
-    rows = [[Cell(row["column"]), Cell(row["skipped_reason"])] for _, row in pairs.iterrows()]
+    rows = [[Cell(readable(row["column"])), Cell(row["skipped_reason"])] for _, row in pairs.iterrows()]
     return Table("Columns that were not probed.", ["column", "reason"], rows, n_labels=2, folded=True)
 
 

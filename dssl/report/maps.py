@@ -10,12 +10,13 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from dssl import keys
 from dssl.report.content import Figure, Note, Part, Section
-from dssl.report.figures import GREY, N_COLOURED, category_style, csv_text, style, svg_uri
+from dssl.report.figures import GREY, INK, N_COLOURED, category_style, csv_text, style, svg_uri
+from dssl.report.names import in_sentence, readable
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-ALWAYS = (keys.SPLIT, keys.BATCH)
+OUTLINE = 0.9  # points wide, around what the model has not seen
 PANELS = (
     (keys.PHENOTYPE, keys.X_UMAP, "phenotypes, shared"),
     (keys.MOLECULE, keys.X_UMAP, "molecules, shared"),
@@ -25,7 +26,7 @@ PANELS = (
 
 
 def maps_section(compounds: "AnnData", molecules: "AnnData", fold: str, color_by: Sequence[str]) -> Section:
-    """A row of four maps for each column: phenotypes and molecules, shared and specific codes."""
+    """Four maps for each column, and for the batch: phenotypes and molecules, shared and specific codes."""
     described = _described(compounds.obs, molecules.obs)
     parts: list[Part] = []
     absent = [column for column in color_by if column not in described]
@@ -34,13 +35,12 @@ def maps_section(compounds: "AnnData", molecules: "AnnData", fold: str, color_by
         parts.append(
             Note(f"report.color_by names {', '.join(absent)}, which these compounds do not have; they have {known}.")
         )
-    for column in dict.fromkeys([*ALWAYS, *color_by]):
+    for column in dict.fromkeys([*color_by, keys.BATCH]):
         if column not in described:
             continue
         if described[column].nunique(dropna=False) < 2:
-            parts.append(
-                Note(f"All compounds have the same {column} ({described[column].iloc[0]}); no map is coloured by it.")
-            )
+            only = f"{in_sentence(column)} ({described[column].iloc[0]})"
+            parts.append(Note(f"All compounds have the same {only}; no map is coloured by it."))
         else:
             parts.append(
                 umap_figure(
@@ -74,32 +74,45 @@ def umap_figure(compounds: "AnnData", molecules: "AnnData", values: "pd.Series[A
     panels = [panel for panel in PANELS if panel[1] in of_modality[panel[0]].obsm]
     numeric = is_numeric_dtype(values) and not is_bool_dtype(values) and values.nunique() > N_COLOURED
     with style():
-        canvas = Canvas(figsize=(11.4, 2.9), layout="constrained")
-        axes = canvas.subplots(1, len(panels), squeeze=False)[0]
+        canvas = Canvas(figsize=(8.6, 3.1 * (len(panels) // 2)), layout="constrained")
+        axes = canvas.subplots(len(panels) // 2, 2, squeeze=False).ravel()
         handles: list[Any] = []
         for axis, (modality, key, title) in zip(axes, panels, strict=True):
             adata = of_modality[modality]
             own = values.reindex(adata.obs[keys.COMPOUND_ID].astype(str))
             draw = _scatter_numeric if numeric else _scatter_categories
-            handles = draw(axis, np.asarray(adata.obsm[key]), own, values)
+            points = np.asarray(adata.obsm[key])
+            handles = draw(axis, points, own, values)
+            _outline(axis, points[_unseen(adata)])
             axis.set(xticks=[], yticks=[], xlabel="UMAP 1 (no unit)", ylabel="UMAP 2")
-            axis.set_title(f"{title} (n = {adata.n_obs})", fontsize=9.5)
+            axis.set_title(f"{title} (n = {adata.n_obs})")
         if numeric:
-            canvas.colorbar(handles[0], ax=list(axes), label=str(values.name))
+            canvas.colorbar(handles[0], ax=list(axes), label=readable(str(values.name)))
         else:
-            legend = canvas.legend(handles=handles, loc="outside right upper", title=_short(str(values.name)))
+            legend = canvas.legend(handles=handles, loc="outside right upper", title=_short(readable(str(values.name))))
             legend.get_title().set_parse_math(False)
             for text in legend.get_texts():
                 text.set_parse_math(False)
         rest = values.nunique() > N_COLOURED and not numeric
         grey = f" The {N_COLOURED} largest of {values.nunique()} groups are coloured." if rest else ""
+        column = in_sentence(str(values.name))
+        seen = " Outlined: compounds that the model was not trained on." if _unseen(compounds).any() else ""
         return Figure(
-            f"Coloured by {values.name}.{grey}",
-            f"UMAPs of the codes coloured by {values.name}",
+            f"Coloured by {column}.{grey}{seen}",
+            f"UMAPs of the codes coloured by {column}",
             svg_uri(canvas),
             name,
             csv_text(_points(panels, of_modality, values)),
         )
+
+
+def _unseen(adata: "AnnData") -> NDArray[np.bool_]:
+    """Rows that the model was not trained on."""
+    return np.asarray(adata.obs[keys.SPLIT].astype(str) != keys.TRAIN)
+
+
+def _outline(axis: Any, points: NDArray[Any]) -> None:
+    axis.scatter(*points.T, s=26, facecolors="none", edgecolors=INK, lw=OUTLINE, rasterized=len(points) > 5000)
 
 
 def _points(
@@ -117,10 +130,10 @@ def _points(
 
 def _scatter_numeric(axis: Any, points: NDArray[Any], own: "pd.Series[Any]", values: "pd.Series[Any]") -> list[Any]:
     low, high = np.nanquantile(values.to_numpy(dtype=np.float64), [0.02, 0.98])
-    axis.scatter(*points.T, s=7, c=GREY, lw=0, rasterized=len(points) > 5000)
+    axis.scatter(*points.T, s=12, c=GREY, lw=0, rasterized=len(points) > 5000)
     shown = own.to_numpy(dtype=np.float64)
     return [
-        axis.scatter(*points.T, s=9, c=shown, vmin=low, vmax=high, cmap="cividis", lw=0, rasterized=len(points) > 5000)
+        axis.scatter(*points.T, s=16, c=shown, vmin=low, vmax=high, cmap="cividis", lw=0, rasterized=len(points) > 5000)
     ]
 
 
@@ -132,11 +145,11 @@ def _scatter_categories(axis: Any, points: NDArray[Any], own: "pd.Series[Any]", 
     others = ~np.isin(text, names[:N_COLOURED])
     handles = []
     if others.any():
-        axis.scatter(*points[others].T, s=7, c=GREY, lw=0, rasterized=len(points) > 5000)
+        axis.scatter(*points[others].T, s=12, c=GREY, lw=0, rasterized=len(points) > 5000)
     for number, name in enumerate(names[:N_COLOURED]):
         colour, marker = category_style(number)
         chosen = text == name
-        axis.scatter(*points[chosen].T, s=11, c=colour, marker=marker, lw=0, alpha=0.85, rasterized=len(points) > 5000)
+        axis.scatter(*points[chosen].T, s=18, c=colour, marker=marker, lw=0, alpha=0.85, rasterized=len(points) > 5000)
         handles.append(axis.scatter([], [], s=26, c=colour, marker=marker, label=f"{_short(name)} ({counts[name]})"))
     if len(names) > N_COLOURED or values.isna().any():
         rest = len(values) - int(counts[names[:N_COLOURED]].sum())

@@ -22,6 +22,7 @@ from dssl.report.content import (
     records,
 )
 from dssl.report.figures import GREY, INK, PALETTE, csv_text, style, svg_uri
+from dssl.report.names import in_sentence, readable
 from dssl.report.retrieval_neighbors import ACROSS, NO_NEIGHBORS, neighbor_parts, neighbor_sentences
 from dssl.report.retrieval_tables import LEARNED, is_control
 
@@ -108,13 +109,15 @@ def mechanism_sentences(values: list[Values]) -> list[str]:
             f" {few} more {'has' if few == 1 else 'have'} fewer than {FEWEST} and cannot be judged." if few else ""
         )
         if asked.empty:
-            told.append(f"No value of {each.column} has {FEWEST} held-out compounds, so that none can be judged.")
+            told.append(
+                f"No value of {in_sentence(each.column)} has {FEWEST} held-out compounds, so that none can be judged."
+            )
             continue
         gain = (asked[SHARING] - asked[EXPECTED]).sort_values(ascending=False, kind="stable")
         ordered = asked.loc[gain.index]
         found, missed = ordered[ordered["verdict"] == FOUND], ordered[ordered["verdict"] != FOUND]
         told.append(
-            f"Of {count(len(asked), 'value')} of {each.column} with at least {FEWEST} held-out compounds, {len(found)} "
+            f"Of {count(len(asked), 'value')} of {in_sentence(each.column)} with at least {FEWEST} held-out compounds, {len(found)} "
             f"{'is' if len(found) == 1 else 'are'} found: more of the {count(each.n_neighbors, 'molecule')} nearest to a "
             f"phenotype share it than by chance{_named(found, 'most clearly')}. {_missed(missed)}{_beside(each, asked)} Of so many, about "
             f"{0.025 * len(asked):.1f} would be called found by chance alone.{unasked}"
@@ -193,13 +196,13 @@ def mechanism_figure(each: Values, name: str) -> Figure:
         else ""
     )
     return Figure(
-        f"Values of {each.column} (in brackets: n held-out compounds), with 95 % intervals (bootstrap over compounds; "
+        f"Values of {in_sentence(each.column)} (in brackets: n held-out compounds), with 95 % intervals (bootstrap over compounds; "
         f"none for fewer than {FEWEST}). Left: of the molecules nearest to a phenotype of that value, how many have it "
         "too. Orange-red tick: by chance; diamond: the strongest control"
         f"{f', {each.control}' if each.control else ''}. Right: where the compound's own molecule stands among all "
         "(100: always first; dashed, 50: chance). A mechanism can be found though its compounds are mixed up with one "
         f"another: high on the left, low on the right.{left_out}",
-        f"Values of {each.column}: share of nearest molecules with the same value, and place of the own molecule",
+        f"Values of {in_sentence(each.column)}: share of nearest molecules with the same value, and place of the own molecule",
         uri,
         name,
         csv_text(each.table),
@@ -239,11 +242,19 @@ def mechanism_table(each: Values) -> Table:
         else ""
     )
     caption = (
-        f"Values of {each.column}. found: the 95 % interval of the share lies above chance, not corrected for the number "
+        f"Values of {in_sentence(each.column)}. found: the 95 % interval of the share lies above chance, not corrected for the number "
         f"of values; compounds of one series are no independent witnesses. place: share of the other molecules that the "
         f"right one beats, chance 50 %.{more}"
     )
-    columns = [each.column, "verdict", "n", "share it", "by chance", "strongest control", "place of the right one"]
+    columns = [
+        readable(each.column),
+        "verdict",
+        "n",
+        "share it",
+        "by chance",
+        "strongest control",
+        "place of the right one",
+    ]
     return Table(caption, columns, rows, n_labels=2, folded=True)
 
 

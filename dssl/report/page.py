@@ -1,5 +1,6 @@
 """Sections to one self-contained HTML page."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ TEMPLATE = "page.html.j2"
 # Chromium opens no data: address that is longer than 2 MiB
 LONGEST_LINK = 2_000_000
 SUMMARY = "short"
+TIED = re.compile(r"(?<=\d) (?=%)|(?<=\b[np]) (?=[=<] \d)|(?<=\b[np] [=<]) (?=\d)")
 
 
 class Headed(NamedTuple):
@@ -48,10 +50,18 @@ def fill(template: str, **values: Any) -> str:
         loader=PackageLoader("dssl.report", ""),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_tied,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     return str(environment.get_template(template).render(values)).strip() + "\n"
+
+
+def _tied(value: Any) -> Any:
+    """Text whose numbers do not part from their sign or unit at the end of a line: "38 %", "n = 5", "p < 0.001"."""
+    if isinstance(value, str) and not hasattr(value, "__html__"):
+        return TIED.sub("\N{NO-BREAK SPACE}", value)
+    return value
 
 
 def headed(sections: Sequence[Section]) -> list[Headed]:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from dssl.report.content import Cell, Figure, Part, Table, interval, number, p_text, records
 from dssl.report.figures import OTHER_METHODS, PALETTE, csv_text, interval_dots, style, svg_uri
+from dssl.report.names import in_sentence, readable
 from dssl.report.retrieval_tables import SIGNIFICANT
 
 LEARNED = {"dssl": PALETTE[0], "dssl_specific": PALETTE[1]}
@@ -28,7 +29,7 @@ def neighbor_sentences(enrichment: pd.DataFrame) -> list[str]:
         said = [_said(row) for row in records(block[block["method"].isin(LEARNED)])]
         if said:
             found.append(
-                f"Of two random held-out compounds, {100 * block['expected'].mean():.1f} % have a value of {column} in "
+                f"Of two random held-out compounds, {100 * block['expected'].mean():.1f} % have a value of {in_sentence(str(column))} in "
                 f"common (n = {block['n_compounds'].max():.0f} annotated compounds). Of a compound and its "
                 f"{block['n_neighbors'].max():.0f} nearest: {'; '.join(said)}."
             )
@@ -67,7 +68,7 @@ def neighbor_figure(enrichment: pd.DataFrame) -> Figure:
                 chosen = (enrichment["column"] == column) & (enrichment["space"] == space)
                 _forest(axes[row, place], enrichment[chosen], methods)
                 axes[row, place].set_xlim(0, 1.05 * max(furthest[column], 1))
-                axes[row, place].set_title(f"{column}:\n{name}", parse_math=False)
+                axes[row, place].set_title(f"{readable(column)}:\n{name}", parse_math=False)
                 axes[row, place].set_xlabel("times as often as random pairs" if row == len(columns) - 1 else "")
         uri = svg_uri(canvas)
     return Figure(
@@ -100,7 +101,7 @@ def neighbor_table(enrichment: pd.DataFrame) -> Table:
     """Every method, space and column."""
     rows: list[list[Cell]] = []
     for (column, space), block in enrichment.groupby(["column", "space"], sort=False):
-        rows.append([Cell(f"{column}: {SPACES[str(space)]}")])
+        rows.append([Cell(f"{readable(str(column))}: {SPACES[str(space)]}")])
         rows += [
             [
                 Cell(str(row["method"])),

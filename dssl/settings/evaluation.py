@@ -69,7 +69,9 @@ class ReportSettings(Settings):
     title: str | None = Field(None, description="title; the screen's name when left out")
     n_examples: int = Field(6, ge=0, description="held-out compounds whose nearest neighbours are drawn")
     n_first: int = Field(10, ge=0, description="compounds that are drawn as those to look at first")
-    color_by: list[str] = Field([], description="columns that colour the UMAPs, beside those always shown")
+    color_by: list[str] = Field(
+        [], description="columns that colour the UMAPs, beside the batch; empty: the first that compounds were given"
+    )
 
 
 class HandoverSettings(Settings):

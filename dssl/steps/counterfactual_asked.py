@@ -11,7 +11,8 @@ from dssl.errors import ConfigError, first_few
 from dssl.evaluation.counterfactual_queries import CONTEXT, Pair, Queries, Units
 from dssl.evaluation.counterfactuals import COLUMN, TASK, Z
 from dssl.settings.counterfactuals import AskedProfile, EvaluateCounterfactualsSettings, TrainDecoderSettings
-from dssl.steps.counterfactual_tables import Floats, FoldTables, HeldOutError, Members, queries_of
+from dssl.steps.counterfactual_groups import HeldOutError, group_rows
+from dssl.steps.counterfactual_tables import Floats, FoldTables, Members, queries_of
 from dssl.training.counterfactuals import predict_task
 from dssl.training.reconstruction import BOTH
 
@@ -36,11 +37,18 @@ def predict_asked(
         queries, missing = queries_of(task, units, pairs, decoding)
         if task in errors:
             predicted, member_sd = predict_task(units, queries, task, fit, fitted.reconstructions[BOTH], members)
+            measured = np.full_like(predicted, np.nan)
+            known = queries.target >= 0
+            measured[known] = units.profiles[queries.target[known]]
+            groups = group_rows(queries.obs, measured, predicted, errors[task], tables.var, asked=True)
+            tables.add("groups", groups, **head)
+            held_out = errors[task].of_feature * tables.scaling.scale
             for row in range(len(queries)):
-                profile = _profile(tables.scaling, units, queries, row, predicted[row], member_sd[row], fit.spread)
-                held_out = errors[task].of_feature * tables.scaling.scale
-                known = profile.assign(held_out_rmse=held_out, n_held_out=errors[task].n_compounds)
-                tables.add("asked", known, **head)
+                profile = _profile(
+                    tables.scaling, queries, row, measured[row], predicted[row], member_sd[row], fit.spread
+                )
+                known_error = profile.assign(held_out_rmse=held_out, n_held_out=errors[task].n_compounds)
+                tables.add("asked", known_error, **head)
         tables.leave_out(missing, units, **head)
 
 
@@ -76,11 +84,15 @@ def asked_pairs(obs: pd.DataFrame, column: str, asked: Sequence[AskedProfile], c
 
 
 def _profile(
-    scaling: "Scaling", units: Units, queries: Queries, row: int, predicted: Floats, member_sd: Floats, spread: Floats
+    scaling: "Scaling",
+    queries: Queries,
+    row: int,
+    measured: Floats,
+    predicted: Floats,
+    member_sd: Floats,
+    spread: Floats,
 ) -> pd.DataFrame:
     """One predicted profile in its own units, feature by feature."""
-    target = int(queries.target[row])
-    measured = units.profiles[target] if target >= 0 else np.full(len(predicted), np.nan)
     values = {
         "predicted": predicted,
         "low": predicted - Z * spread,

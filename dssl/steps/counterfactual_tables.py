@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from dssl import keys
 from dssl.evaluation.counterfactual_parts import compound_weights
 from dssl.evaluation.counterfactual_queries import (
-    CONTEXT,
     LEFT_OUT_COLUMNS,
     Pair,
     Queries,
@@ -27,10 +26,10 @@ from dssl.evaluation.counterfactuals import (
     SCORES,
     TASK,
     coverage,
-    group_matrix,
     score_queries,
 )
 from dssl.settings.counterfactuals import EvaluateCounterfactualsSettings, TrainDecoderSettings
+from dssl.steps.counterfactual_groups import QUERY, HeldOutError, Residuals, group_rows
 from dssl.training.counterfactuals import MODEL, TASKS, TRANSFER, predict_controls, predict_task
 from dssl.training.reconstruction import BOTH, SOURCES, explained_variance
 
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Members = Sequence[NDArray[np.int64]]
 HEAD = ["fold", COLUMN, TASK]
-QUERY = [keys.COMPOUND_ID, keys.TREATMENT, CONTEXT]
 CHANCES = [f"chance_{name}" for name in SCORES]
 COLUMNS = {
     "queries": [*HEAD, METHOD, *QUERY, "n_sources", "n_references", *SCORES, *CHANCES, "truth_square", *COVERED],
@@ -48,7 +46,18 @@ COLUMNS = {
     "groups": [
         *HEAD,
         *QUERY,
-        *("grouping", "group", "n_features", "predicted", "sd", "measured", "rmse", "held_out_rmse", "n_held_out"),
+        *(
+            "grouping",
+            "group",
+            "n_features",
+            "predicted",
+            "sd",
+            "measured",
+            "rmse",
+            "held_out_rmse",
+            "n_held_out",
+            "asked",
+        ),
     ],
     "asked": [
         *HEAD,
@@ -96,14 +105,6 @@ class FoldTables:
         return found
 
 
-@dataclass(frozen=True, eq=False)
-class HeldOutError:
-    """Root mean square error of every feature over a task's measured held-out queries, and how many compounds they are."""
-
-    of_feature: Floats
-    n_compounds: int
-
-
 def queries_of(
     task: str, units: Units, pairs: Sequence[Pair], decoding: TrainDecoderSettings
 ) -> tuple[Queries, pd.DataFrame]:
@@ -149,53 +150,18 @@ def predict_held_out(
         tables.add("queries", own.assign(**covered), **head, method=MODEL)
         for name, profiles in predict_controls(*given).items():
             tables.add("queries", score_queries(queries, units.profiles, profiles), **head, method=name)
-        weights = compound_weights(queries)
-        rmse = np.sqrt(weights @ (truth - predicted) ** 2)
-        errors[task] = HeldOutError(rmse, int(queries.obs[keys.COMPOUND_ID].nunique()))
         validation = queries_of(task, units, validated, decoding)[0]
         left = (
             units.profiles[validation.target]
             - predict_task(units, validation, task, fitted.tasks[task], reconstruct, members)[0]
         )
-        spread = _Residuals(left, compound_weights(validation)), _Residuals(truth - predicted, weights)
-        tables.add("groups", _groups(queries, truth, predicted, spread, tables.var, settings.n_contexts), **head)
+        errors[task] = HeldOutError(
+            Residuals(left, compound_weights(validation)),
+            Residuals(truth - predicted, compound_weights(queries)),
+            int(queries.obs[keys.COMPOUND_ID].nunique()),
+        )
+        of_treatment = queries.obs.groupby(keys.TREATMENT, sort=False).cumcount().to_numpy()
+        shown = np.flatnonzero(of_treatment < settings.n_contexts)
+        listed = queries.obs.iloc[shown], truth[shown], predicted[shown]
+        tables.add("groups", group_rows(*listed, errors[task], tables.var, asked=False), **head)
     return errors
-
-
-@dataclass(frozen=True, eq=False)
-class _Residuals:
-    """Measured less predicted profiles of queries, and the queries' weights."""
-
-    values: Floats
-    weights: Floats
-
-    def rms(self, matrix: Floats) -> Floats:
-        """Root mean square of sums of the features."""
-        return np.asarray(np.sqrt(self.weights @ (self.values @ matrix) ** 2))
-
-
-def _groups(
-    queries: Queries,
-    truth: Floats,
-    predicted: Floats,
-    spread: tuple[_Residuals, _Residuals],
-    var: pd.DataFrame,
-    n_contexts: int,
-) -> pd.DataFrame:
-    """Means of feature groups, of the first contexts of every treatment."""
-    from dssl.evaluation.attribution import MAX_GROUPS
-
-    heads, matrix = group_matrix(var, MAX_GROUPS)
-    shown = np.flatnonzero(queries.obs.groupby(keys.TREATMENT, sort=False).cumcount().to_numpy() < n_contexts)
-    n_groups = len(heads)
-    rows = queries.obs.iloc[np.repeat(shown, n_groups)][QUERY].reset_index(drop=True)
-    repeated = pd.concat([heads] * len(shown), ignore_index=True) if n_groups else heads
-    squared = (truth[shown] - predicted[shown]) ** 2
-    return pd.concat([rows, repeated], axis=1).assign(
-        predicted=(predicted[shown] @ matrix).ravel(),
-        sd=np.tile(spread[0].rms(matrix), len(shown)),
-        measured=(truth[shown] @ matrix).ravel(),
-        rmse=np.sqrt(squared @ matrix).ravel(),
-        held_out_rmse=np.tile(spread[1].rms(matrix), len(shown)),
-        n_held_out=int(queries.obs[keys.COMPOUND_ID].nunique()),
-    )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from dssl import keys
 from dssl.io import naming_damage, read_table, write_table
@@ -69,6 +70,15 @@ def read_compounds(path: Path) -> pd.DataFrame:
     table = read_table(path, text_columns=[*TEXT, *YES_NO])
     said = {name: table[name].map({"true": True, "false": False}).astype("boolean") for name in YES_NO}
     return table.assign(**said)
+
+
+def label_of(table: pd.DataFrame, colors: list[str]) -> str | None:
+    """The column that describes a compound in lists: the first that colours, else the first that was carried along."""
+    from dssl.evaluation.compound_columns import compound_columns
+
+    known = {each.name for each in compound_columns([])}
+    carried = [str(name) for name in table.columns if name not in known and not is_numeric_dtype(table[name])]
+    return next(iter([*(name for name in colors if name in table), *carried]), None)
 
 
 def read_obs(path: Path, group: str) -> pd.DataFrame:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_numeric_dtype
 
 from dssl import __version__, keys
-from dssl.io import read_anndata, write_text
+from dssl.io import read_anndata, read_table, write_text
 from dssl.settings.explorer import ExplorerSettings
 from dssl.steps.arrays import read_pairs
-from dssl.steps.describe import read_compounds
+from dssl.steps.counterfactuals import TEXT
+from dssl.steps.describe import label_of, read_compounds
 from dssl.steps.registry import Input, Inputs, Output, step
 
 if TYPE_CHECKING:
@@ -36,10 +36,14 @@ def explorer(
     molecules: Input,
     fold_compounds: Inputs,
     fold_molecules: Inputs,
+    predicted: Input,
+    counterfactuals: Input,
+    counterfactual_tests: Input,
     html: Output,
 ) -> None:
     """Write the explorer: one HTML page that needs no network, to look at the codes compound by compound."""
     from dssl.report.explorer.content import explorer_content
+    from dssl.report.explorer.counterfactuals import counterfactuals as predicted_profiles
     from dssl.report.explorer.page import render
 
     described = read_compounds(table)
@@ -67,17 +71,16 @@ def explorer(
         wells.obs,
         wells.X,
         wells.var,
+        predicted_profiles(
+            read_table(predicted, text_columns=TEXT),
+            read_table(counterfactuals),
+            read_table(counterfactual_tests),
+            ids,
+            settings.n_predicted,
+            other,
+        ),
     )
     write_text(html, render(content))
-
-
-def label_of(table: pd.DataFrame, colors: list[str]) -> str | None:
-    """The column that describes a compound in lists: the first that colours, else the first that was carried along."""
-    from dssl.evaluation.compound_columns import compound_columns
-
-    known = {each.name for each in compound_columns([])}
-    carried = [str(name) for name in table.columns if name not in known and not is_numeric_dtype(table[name])]
-    return next(iter([*(name for name in colors if name in table), *carried]), None)
 
 
 def rows_of(adata: "AnnData", ids: "pd.Index[str]") -> NDArray[np.intp]:
@@ -121,17 +124,13 @@ def ranked(
 
     With `own_apart`, the item of the same place is not among the best.
     """
-    from dssl.evaluation.ranking import rounded_cosines
-    from dssl.evaluation.retrieval import CHUNK_CELLS
+    from dssl.evaluation.ranking import cosine_chunks
     from dssl.steps.hits import best_items
 
     n = len(queries)
     places, cosines, own = np.empty((n, k), dtype=np.int64), np.empty((n, k)), np.empty(n)
-    step_size = max(1, CHUNK_CELLS // n)
-    for start in range(0, n, step_size):
-        scores = rounded_cosines(queries[start : start + step_size], items)
-        chunk = slice(start, start + len(scores))
-        diagonal = np.arange(len(scores)), np.arange(start, chunk.stop)
+    for chunk, scores in cosine_chunks(queries, items):
+        diagonal = np.arange(len(scores)), np.arange(chunk.start, chunk.stop)
         own[chunk] = scores[diagonal]
         if own_apart:
             scores[diagonal] = -np.inf

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from dssl import keys
 from dssl.evaluation.calibration import worth
-from dssl.evaluation.ranking import rounded_cosines
-from dssl.evaluation.retrieval import CHUNK_CELLS, DIRECTIONS, PHENOTYPE_TO_MOLECULE, unit_rows
+from dssl.evaluation.ranking import cosine_chunks
+from dssl.evaluation.retrieval import DIRECTIONS, PHENOTYPE_TO_MOLECULE, unit_rows
 from dssl.steps.arrays import numbered
 from dssl.steps.hits import WORTH, best_items
 from dssl.steps.retrieval import tested_ids
@@ -95,10 +95,8 @@ def held_out_hits(
 
 
 def _best(queries: NDArray[np.float64], items: NDArray[np.float64], k: int) -> Iterator[pd.DataFrame]:
-    n = len(items)
-    step = max(1, CHUNK_CELLS // n)
-    for start in range(0, n, step):
-        scores = rounded_cosines(queries[start : start + step], items)
+    for chunk, scores in cosine_chunks(queries, items):
+        start = chunk.start
         best = best_items(scores, k)
         rows = np.repeat(np.arange(len(scores)), best.places.shape[1])
         frame = pd.DataFrame(
@@ -141,15 +139,13 @@ def neighbors(rows: Embedded, known: pd.DataFrame, k: int) -> pd.DataFrame:
 
 
 def _nearest(codes: NDArray[np.float64], number: NDArray[np.intp], k: int) -> Iterator[pd.DataFrame]:
-    step = max(1, CHUNK_CELLS // len(codes))
-    for start in range(0, len(codes), step):
-        scores = rounded_cosines(codes[start : start + step], codes)
-        same = number[start : start + step, None] == number[None, :]
+    for chunk, scores in cosine_chunks(codes, codes):
+        same = number[chunk, None] == number[None, :]
         median = pd.DataFrame(np.where(same, np.nan, scores)).median(axis=1).to_numpy()
         best = best_items(np.where(same, -np.inf, scores), k)
         frame = pd.DataFrame(
             {
-                "query": np.repeat(np.arange(start, start + len(scores)), best.places.shape[1]),
+                "query": np.repeat(np.arange(chunk.start, chunk.stop), best.places.shape[1]),
                 "item": best.places.ravel(),
                 "rank": best.ranks.ravel(),
                 "cosine": best.scores.ravel(),

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from dssl import keys
 from dssl.evaluation.applicability import APPLICABILITY
 from dssl.evaluation.calibration import worth
-from dssl.evaluation.ranking import rounded_cosines
-from dssl.evaluation.retrieval import CHUNK_CELLS, unit_rows
+from dssl.evaluation.ranking import cosine_chunks
+from dssl.evaluation.retrieval import unit_rows
 from dssl.steps.streaming import table_writer
 
 if TYPE_CHECKING:
@@ -81,11 +81,10 @@ def write_hits(path: Path, queries: Side, items: Side, calibration: pd.DataFrame
 def _hits(queries: Side, items: Side, calibration: pd.DataFrame, n_hits: int) -> Iterator[pd.DataFrame]:
     codes, library = (unit_rows(side.adata.obsm[keys.X_SHARED]) for side in (queries, items))
     described = {"query": _described(queries), "item": _described(items)}
-    step = max(1, CHUNK_CELLS // len(library))
-    for start in range(0, len(codes), step):
-        found = best_items(rounded_cosines(codes[start : start + step], library), n_hits)
-        n, k = found.places.shape
-        rows = {"query": np.repeat(np.arange(start, start + n), k), "item": found.places.ravel()}
+    for chunk, scores in cosine_chunks(codes, library):
+        found = best_items(scores, n_hits)
+        k = found.places.shape[1]
+        rows = {"query": np.repeat(np.arange(chunk.start, chunk.stop), k), "item": found.places.ravel()}
         of_query, of_item = (described[role].iloc[place].reset_index(drop=True) for role, place in rows.items())
         frame = pd.DataFrame(
             {

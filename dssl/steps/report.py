@@ -10,7 +10,7 @@ from dssl.io import read_anndata, read_json, read_table, write_json, write_text
 from dssl.provenance import package_versions
 from dssl.settings.evaluation import ManifestSettings, ReportSettings
 from dssl.settings.screen import ScreenSettings
-from dssl.steps.describe import read_compounds
+from dssl.steps.describe import label_of, read_compounds
 from dssl.steps.lists import QUALITY, RECORD, listed
 from dssl.steps.registry import Input, Inputs, OptionalInputs, Output, OutputFolder, step
 
@@ -130,7 +130,7 @@ def report(
             read_anndata(map_compounds),
             read_anndata(map_molecules),
             wildcards_of(map_compounds)["fold"],
-            settings.color_by,
+            settings.color_by or [each for each in [label_of(described, [])] if each],
         ),
         counterfactuals_section(*map(_table, (counterfactuals, counterfactual_tests, decoded, not_predicted))),
         caveats_section(scores, simulated),

@@ -17,29 +17,32 @@ SMALLEST = 1e-10  # eigenvalue of the landmarks' kernel, relative to the largest
 
 @dataclass(frozen=True, eq=False)
 class Landmarks:
-    """Nystroem features of a Gaussian kernel: phi(z) = k(z, landmarks) K^(-1/2), with K among the landmarks.
+    """Where a Gaussian kernel k(z, landmarks) looks.
 
     Attributes
     ----------
     rows : (m, d) training codes.
     width : standard deviation of the Gaussian; 0 where all landmarks are the same.
-    root : (m, r) inverse root of K.
     """
 
     rows: Floats
     width: float
-    root: Floats
 
     def __call__(self, codes: Floats) -> Floats:
-        """Features (n, r)."""
-        return np.asarray(_gaussian(codes, self.rows, self.width) @ self.root)
+        """Kernel (n, m)."""
+        return _gaussian(codes, self.rows, self.width)
+
+    def root(self) -> Floats:
+        """Inverse root K^(-1/2) (m, r) of the kernel among the landmarks: k(z, landmarks) @ root are Nystroem features."""
+        values, vectors = np.linalg.eigh(self(self.rows))
+        kept = values > SMALLEST * values[-1]
+        return np.asarray(vectors[:, kept] / np.sqrt(values[kept]))
 
 
 @dataclass(frozen=True, eq=False)
 class Decoder:
-    """Profiles (features - mean) @ weights + offset of codes; features are codes, or their kernel features."""
+    """Profiles features @ weights + offset of codes; features are the codes, or their kernel with landmarks."""
 
-    mean: Floats
     weights: Floats
     offset: Floats
     landmarks: Landmarks | None = None
@@ -47,7 +50,7 @@ class Decoder:
     def __call__(self, codes: Floats) -> Floats:
         """Profiles (n, p) of codes (n, d)."""
         features = codes if self.landmarks is None else self.landmarks(codes)
-        return np.asarray((features - self.mean) @ self.weights + self.offset)
+        return np.asarray(features @ self.weights + self.offset)
 
 
 @dataclass(frozen=True)
@@ -93,9 +96,7 @@ def place(rows: Floats, width: float) -> Landmarks:
     """Landmarks at these codes, of a width in units of their median distance."""
     distances = cdist(rows, rows)
     scale = width * float(np.median(distances[~np.eye(len(rows), dtype=bool)])) if len(rows) > 1 else 0.0
-    values, vectors = np.linalg.eigh(_gaussian(rows, rows, scale))
-    kept = values > SMALLEST * values[-1]
-    return Landmarks(rows, scale, vectors[:, kept] / np.sqrt(values[kept]))
+    return Landmarks(rows, scale)
 
 
 def _gaussian(one: Floats, other: Floats, width: float) -> Floats:
@@ -107,8 +108,12 @@ def _gaussian(one: Floats, other: Floats, width: float) -> Floats:
 def _ridge_path(
     codes: Floats, profiles: Floats, landmarks: Landmarks | None, ridges: tuple[float, ...] = RIDGES
 ) -> Iterator[tuple[float, Decoder]]:
-    """W = (F'F + ridge u I)^-1 F'Y of centred features F and profiles Y, u the mean eigenvalue of F'F above rounding."""
-    features = codes if landmarks is None else landmarks(codes)
+    """W = (F'F + ridge u I)^-1 F'Y of centred features F and profiles Y, u the mean eigenvalue of F'F above rounding.
+
+    F are the codes, or their Nystroem features, whose root is multiplied into W: a decoder keeps no matrix for it.
+    """
+    root = None if landmarks is None else landmarks.root()
+    features = codes if landmarks is None or root is None else landmarks(codes) @ root
     mean, offset = features.mean(axis=0), profiles.mean(axis=0)
     centred = features - mean
     values, vectors = np.linalg.eigh(centred.T @ centred)
@@ -118,4 +123,4 @@ def _ridge_path(
     projected = vectors.T @ (centred.T @ (profiles - offset))
     for ridge in ridges:
         weights = vectors @ (projected / (values + ridge * unit)[:, None])
-        yield ridge, Decoder(mean, weights, offset, landmarks)
+        yield ridge, Decoder(weights if root is None else root @ weights, offset - mean @ weights, landmarks)

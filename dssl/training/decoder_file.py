@@ -14,10 +14,9 @@ from dssl.training.counterfactuals import Choice, FittedTask
 from dssl.training.decoder import Decoder, Landmarks, Strength
 from dssl.training.tensorfile import read_tensors, write_tensors
 
-FORMAT = "dssl-decoder/1"
+FORMAT = "dssl-decoder/2"
 Floats = NDArray[np.float64]
-ARRAYS = ("mean", "weights", "offset")
-LANDMARKS = ("rows", "root")
+ARRAYS = ("weights", "offset")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,16 +98,14 @@ def _pack(start: str, decoder: Decoder, arrays: dict[str, Floats]) -> float | No
     arrays.update({f"{start}{name}": getattr(decoder, name) for name in ARRAYS})
     if decoder.landmarks is None:
         return None
-    arrays.update({f"{start}landmarks.{name}": getattr(decoder.landmarks, name) for name in LANDMARKS})
+    arrays[f"{start}landmarks"] = decoder.landmarks.rows
     return decoder.landmarks.width
 
 
 def _unpack(start: str, tensors: Mapping[str, Tensor], width: float | None) -> Decoder:
-    mean, weights, offset = (tensors[f"{start}{name}"].numpy() for name in ARRAYS)
-    if width is None:
-        return Decoder(mean, weights, offset)
-    rows, root = (tensors[f"{start}landmarks.{name}"].numpy() for name in LANDMARKS)
-    return Decoder(mean, weights, offset, Landmarks(rows, width, root))
+    weights, offset = (tensors[f"{start}{name}"].numpy() for name in ARRAYS)
+    landmarks = None if width is None else Landmarks(tensors[f"{start}landmarks"].numpy(), width)
+    return Decoder(weights, offset, landmarks)
 
 
 def _pack_task(start: str, task: FittedTask, arrays: dict[str, Floats]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 import csv
 import io
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -76,7 +77,7 @@ def test_hover_click_and_neighbours(opened: Open) -> None:
     page.wait_for_selector("#tip:not([hidden])")
     hovered = page.evaluate("state.hovered")
     assert page.inner_text("#tip strong") == f"compound {hovered}"
-    assert "mechanism" in page.inner_text("#tip")
+    assert "Mechanism" in page.inner_text("#tip")
     page.mouse.down()
     page.mouse.up()
     assert page.evaluate("state.selected") == hovered
@@ -143,6 +144,34 @@ def test_the_held_out_retrieval_in_both_directions(opened: Open) -> None:
     assert "Which phenotype belongs to this molecule?" in page.inner_text("#panel")
 
 
+def test_a_predicted_profile_stands_beside_its_measured_error(opened: Open) -> None:
+    content = explored(50)
+    page = opened(content)
+    page.evaluate("select(2)")
+    picture = page.locator("#panel .prediction")
+    assert (
+        picture.get_attribute("aria-label")
+        == "This compound (1uM) on the cell state of plate <P2>, by compartment × channel"
+    )
+    texts = picture.locator("title").all_text_contents()
+    assert len(texts) == 6
+    assert all("not measured; error on 107 held-out compounds" in text for text in texts)
+    page.select_option("#panel select", label="This compound (1uM) on the cell state of plate P1")
+    shown = page.locator("#panel .prediction")
+    places = content["counterfactuals"]
+    first = (places["starts"][2] + 1) * 6
+    value, truth = places["predicted"][first] / 100, places["measured"][first] / 100
+    title = (shown.locator("title").first.text_content() or "").replace("95 %", "")
+    numbers = [float(each.replace("\N{MINUS SIGN}", "-")) for each in re.findall("[\N{MINUS SIGN}]?[0-9.]+", title)]
+    assert numbers[:5] == pytest.approx([3, value, value - 1.96 * 0.5, value + 1.96 * 0.5, truth], abs=0.01)
+    text = page.inner_text("#panel")
+    assert "is better than the best control, ridge regression on the profile" in text
+    assert "from its structure: no profiles are shown, since a simple control" in text
+    page.evaluate("select(3)")
+    assert page.locator("#panel .prediction").count() == 0
+    assert "it was never held out" in page.inner_text("#panel")
+
+
 def test_the_lasso_selects_and_the_selection_is_saved(opened: Open, tmp_path: Path) -> None:
     page = opened(explored(90))
     points = np.array([on_map(page, 1, i) for i in range(90)])
@@ -189,9 +218,9 @@ def test_colours_of_many_categories_and_of_numbers(opened: Open) -> None:
     page.fill("#choose-search", "mechanism 77")
     page.locator("#choices input").first.check()
     assert "mechanism 77" in page.inner_text("#legend")
-    page.select_option("#color", label="cell count")
+    page.select_option("#color", label="Cell count")
     assert "cells per well" in page.inner_text("#legend")
-    page.select_option("#color", label="percentile phenotype to molecule")
+    page.select_option("#color", label="Percentile, phenotype to molecule")
     assert "chance 0.5" in page.inner_text("#legend")
 
 

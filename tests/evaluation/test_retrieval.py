@@ -200,7 +200,8 @@ def test_scores_do_not_depend_on_scale_or_on_the_order_of_rows():
 def test_chunks_do_not_change_the_result(monkeypatch):
     inputs = screen(np.random.default_rng(6))
     whole = evaluate(*inputs)
-    monkeypatch.setattr("dssl.evaluation.retrieval.CHUNK_CELLS", 30)
+    for module in ("ranking", "retrieval"):
+        monkeypatch.setattr(f"dssl.evaluation.{module}.CHUNK_CELLS", 30)
     chunked = evaluate(*inputs)
     pd.testing.assert_frame_equal(whole.queries, chunked.queries)
     pd.testing.assert_frame_equal(whole.null, chunked.null)

@@ -6,37 +6,8 @@ import pytest
 from dssl.report.content import Figure, Note, Table
 from dssl.report.counterfactuals import NAMES, counterfactuals_section
 from dssl.report.page import render
-from dssl.training.counterfactuals import MODEL, PLAIN_SWAP, RIDGE, STRUCTURE, TRANSFER
-
-CONTROLS = {
-    TRANSFER: ["mean_profile", "context_mean", "mean_shift", "nearest_neighbor", PLAIN_SWAP, RIDGE[TRANSFER]],
-    STRUCTURE: ["mean_profile", "context_mean", "nearest_neighbor", RIDGE[STRUCTURE]],
-}
-
-
-def summary_rows(tasks: list[str], column: str = "plate") -> pd.DataFrame:
-    rows = []
-    for task in tasks:
-        for number, method in enumerate([MODEL, *CONTROLS[task]]):
-            value = 0.41 if method == MODEL else 0.05 * number
-            scores = {"r2": (value, -0.37), "cosine": (value + 0.1, 0.01), "pearson": (value, 0.0)}
-            if method == MODEL:
-                scores["coverage"] = (0.9412, float("nan"))
-            for metric, (score, chance) in scores.items():
-                rows.append((column, task, method, metric, score, score - 0.03, score + 0.03, chance, 210, 107, 3))
-    columns = ["context_column", "task", "method", "metric", "value", "ci_low", "ci_high", "chance", "n_queries"]
-    return pd.DataFrame(rows, columns=[*columns, "n_compounds", "n_folds"])
-
-
-def comparison_rows(tasks: list[str], difference: float, p_value: float, column: str = "plate") -> pd.DataFrame:
-    rows = [
-        (column, task, MODEL, method, metric, difference, difference - 0.1, difference + 0.1, p_value, 107, p_value)
-        for task in tasks
-        for method in CONTROLS[task]
-        for metric in ("squared_error", "cosine")
-    ]
-    columns = ["context_column", "task", "method_a", "method_b", "metric", "difference", "ci_low", "ci_high"]
-    return pd.DataFrame(rows, columns=[*columns, "p_value", "n_compounds", "p_holm"])
+from dssl.training.counterfactuals import MODEL, RIDGE, STRUCTURE, TRANSFER
+from tests.predicted import CONTROLS, comparison_rows, summary_rows
 
 
 def explained_rows() -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dssl import keys
 from dssl.phenotypes.position import well_position
 from dssl.report.attribution import attribution_parts
 from dssl.report.content import Figure, Note, Section, Table, interval, number, p_text, percent, text_of
@@ -241,9 +242,15 @@ def test_maps_take_columns_of_molecules_and_survive_missing_values(made: ModuleT
     molecules.obs["mechanism"] = molecules.obs["mechanism"].where(np.arange(30) > 3)
     molecules.obs["empty"] = np.nan
     section = maps_section(compounds, molecules, "full", ["mechanism", "empty"])
-    assert [part.kind for part in section.parts] == ["figure"] * 3 + ["note"]
-    assert [part.name for part in section.parts if isinstance(part, Figure)] == ["map-1", "map-2", "map-3"]
-    assert "the same empty" in section.parts[-1].text
+    by_mechanism, note, by_batch = section.parts
+    assert isinstance(by_mechanism, Figure)
+    assert isinstance(by_batch, Figure)
+    assert by_mechanism.caption.startswith("Coloured by mechanism.")
+    assert by_mechanism.caption.endswith("Outlined: compounds that the model was not trained on.")
+    assert [by_mechanism.name, by_batch.name] == ["map-1", "map-2"]
+    assert "the same empty" in note.text
+    compounds.obs[keys.SPLIT] = keys.TRAIN
+    assert "Outlined" not in maps_section(compounds, molecules, "full", []).parts[-1].caption
 
 
 def test_tables_begin_with_the_phenotype_and_the_whole_library(made: ModuleType) -> None:

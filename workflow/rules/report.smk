@@ -143,6 +143,9 @@ rule explorer:
         molecules=expand(rules.embed_screen.output.molecules, fold=HANDOVER_FOLD),
         fold_compounds=expand(rules.embed_screen.output.compounds, fold=TEST_FOLDS),
         fold_molecules=expand(rules.embed_screen.output.molecules, fold=TEST_FOLDS),
+        predicted=rules.summarize_counterfactuals.output.predicted_groups,
+        counterfactuals=rules.summarize_counterfactuals.output.summary,
+        counterfactual_tests=rules.summarize_counterfactuals.output.comparisons,
     output:
         html=report(
             f"{OUT}/explorer.html",
@@ -176,6 +179,8 @@ rule explorer:
         "--other {params.other:q} {params.simulated} --fold {params.fold} --table {input.table} "
         "--pairs {input.pairs} --compounds {input.compounds} --molecules {input.molecules} "
         "--fold-compounds {input.fold_compounds} --fold-molecules {input.fold_molecules} "
+        "--predicted {input.predicted} --counterfactuals {input.counterfactuals} "
+        "--counterfactual-tests {input.counterfactual_tests} "
         "--html {output.html} --provenance {output.provenance} 2> {log}"
 
 

@@ -52,7 +52,7 @@ function colorBy(column, chosen = null) {
 
 function colorTitle(column) {
   if (!column) return 'no colour';
-  return column.unit ? `${readable(column.name)} (${column.unit})` : readable(column.name);
+  return column.unit ? `${column.label} (${column.unit})` : column.label;
 }
 
 // Entries of the legend: colour, text, number of compounds, and the category's code where it stands for one.

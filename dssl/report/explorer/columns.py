@@ -8,6 +8,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from dssl import keys
 from dssl.report.explorer.container import smallest_unsigned
+from dssl.report.names import readable
 
 UNITS = {
     keys.CELL_COUNT: "cells per well, as given",
@@ -25,19 +26,25 @@ UNITS = {
 
 
 def column(values: "pd.Series[Any]") -> dict[str, Any]:
-    """One column: its name, and either numbers (missing: NaN) with their unit or categories (code 0: missing).
+    """One column: its name, the name in words, and either numbers (missing: NaN) with their unit or categories (code 0: missing).
 
     Categories stand by falling frequency, then by name, so that code 1 is the commonest.
     """
     name = str(values.name)
     if is_numeric_dtype(values.dtype) and not is_bool_dtype(values.dtype):
         numbers = values.to_numpy(dtype=np.float32, na_value=np.nan)
-        return {"name": name, "kind": "number", "unit": UNITS.get(name, ""), "data": numbers}
+        return {"name": name, "label": readable(name), "kind": "number", "unit": UNITS.get(name, ""), "data": numbers}
     texts = values.astype(object).map(_text, na_action="ignore")
     counts = texts.dropna().value_counts()
     names = sorted(counts.index, key=lambda each: (-counts[each], each))
     codes = pd.Index(names, dtype=object).get_indexer(pd.Index(texts, dtype=object)) + 1
-    return {"name": name, "kind": "category", "values": names, "data": smallest_unsigned(codes)}
+    return {
+        "name": name,
+        "label": readable(name),
+        "kind": "category",
+        "values": names,
+        "data": smallest_unsigned(codes),
+    }
 
 
 def texts(values: "pd.Series[Any]") -> list[str | None]:

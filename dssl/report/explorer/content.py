@@ -62,6 +62,7 @@ def explorer_content(
     wells: pd.DataFrame,
     profiles: NDArray[Any],
     var: pd.DataFrame,
+    predicted: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Everything that the page is given, for `dssl.report.explorer.container.pack`.
 
@@ -75,6 +76,7 @@ def explorer_content(
     retrievals : of both directions.
     wells, profiles, var : description (compound_id, plate, well, and dose_um and cell_count where there are) and
         normalised features of the wells.
+    predicted : counterfactual profiles (`dssl.report.explorer.counterfactuals`).
     """
     ids = table[keys.COMPOUND_ID].astype(str)
     compound = pd.Index(ids).get_indexer(pd.Index(wells[keys.COMPOUND_ID].astype(str)))
@@ -96,14 +98,17 @@ def explorer_content(
         "classes": classes(smiles),
         "profiles": grouped_profiles(profiles, var, compound, len(table)),
         "wells": _wells(wells, compound, len(table)),
+        "counterfactuals": dict(predicted),
     }
 
 
 def _colors(each: dict[str, Any], chosen: Sequence[str], n: int) -> bool:
-    """Whether a column colours the maps: if chosen; unless columns are, if its values tell compounds apart in groups."""
+    """Whether a column colours the maps: if chosen; unless columns are, if its values differ, and tell compounds apart in groups."""
     if chosen:
         return each["name"] in chosen
-    return each["kind"] == "number" or len(each["values"]) < max(3, n)
+    if each["kind"] == "number":
+        return bool(np.nanmin(each["data"], initial=np.inf) < np.nanmax(each["data"], initial=-np.inf))
+    return len(each["values"]) < max(3, n)
 
 
 def _code(code: Code) -> dict[str, Any]:

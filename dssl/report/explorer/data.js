@@ -56,6 +56,15 @@ function labelOf(i) {
   return textOf(columnOf(loaded.content.about.label), i);
 }
 
+function labelHead() {
+  const column = columnOf(loaded.content.about.label);
+  return column ? column.label : '';
+}
+
+function inSentence(label) {
+  return /^.[a-z]/u.test(label) ? label[0].toLowerCase() + label.slice(1) : label;
+}
+
 function shortNumber(value) {
   if (!Number.isFinite(value)) return '–';
   const text = Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(3)));
@@ -68,10 +77,6 @@ function percent(value) {
 
 function cosineText(value) {
   return `cosine ${value.toFixed(2).replace('-', '−')}`;
-}
-
-function readable(name) {
-  return name.replaceAll('_', ' ');
 }
 
 function cut(text, width) {

@@ -22,9 +22,9 @@ function hover(i, event = null) {
 
 function tipOf(i) {
   const { about } = loaded.content;
-  const lines = [['compound', loaded.content.ids[i]], [about.label && readable(about.label), labelOf(i)], ['doses (uM)', textOf(columnOf('doses_um'), i)], ['plate', platesOf(i)]];
+  const lines = [['Compound', loaded.content.ids[i]], [labelHead(), labelOf(i)], ['Doses (µM)', textOf(columnOf('doses_um'), i)], ['Plate', platesOf(i)]];
   const { column } = coloring;
-  if (column && column.name !== about.label && column.name !== 'plate') lines.push([readable(column.name), textOf(column, i) || 'not known']);
+  if (column && column.name !== about.label && column.name !== 'plate') lines.push([column.label, textOf(column, i) || 'not known']);
   return [
     structureOf(i, 200, 120),
     el('strong', {}, cut(nameOf(i), 90)),
@@ -42,6 +42,7 @@ function platesOf(i) {
 
 function select(i, { focus = false } = {}) {
   state.selected = i;
+  document.body.toggleAttribute('data-selected', i >= 0);
   maps.forEach((map) => map.drawAbove());
   showPanel();
   markRow();

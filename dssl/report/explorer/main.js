@@ -41,12 +41,12 @@ function fillShared(holder, map, codes) {
 function fillControls() {
   const { content } = loaded;
   const colors = document.getElementById('color');
-  content.columns.forEach((column, place) => column.colors && colors.append(el('option', { value: place }, readable(column.name))));
+  content.columns.forEach((column, place) => column.colors && colors.append(el('option', { value: place, title: column.name }, column.label)));
   const { names, counts } = content.classes;
   const order = names.map((_, place) => place).sort((a, b) => counts[b] - counts[a] || a - b);
   document.getElementById('class').append(...order.map((place) => el('option', { value: place }, `${cut(names[place].replace(/ \(fr_.*\)$/u, ''), 60)} (${counts[place]})`)));
   document.getElementById('classes').hidden = !names.length;
-  document.getElementById('label-head').textContent = content.about.label ? readable(content.about.label) : '';
+  document.getElementById('label-head').textContent = labelHead();
   const seen = columnOf('seen_in_handover_model');
   if (seen) {
     const yes = seen.values.indexOf('yes') + 1;

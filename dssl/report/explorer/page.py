@@ -16,6 +16,7 @@ SCRIPTS = (
     "export",
     "search",
     "profile",
+    "counterfactual",
     "panel",
     "retrieval",
     "main",

@@ -60,7 +60,7 @@ function seenBadge(seen) {
 }
 
 function compoundOf(i) {
-  return [section('Held-out retrieval', rankSummary(i)), section('Phenotype', profileOf(i)), section('Nearest neighbours on the maps', neighborsPart(i)), section('Wells', wellsOf(i)), section('All that is known', factsOf(i))];
+  return [section('Held-out retrieval', rankSummary(i)), section('Phenotype', profileOf(i)), counterfactualsOf(i), section('Nearest neighbours on the maps', neighborsPart(i)), section('Wells', wellsOf(i)), section('All that is known', factsOf(i))].filter(Boolean);
 }
 
 function section(title, ...content) {
@@ -73,7 +73,7 @@ function rankSummary(i) {
   const { other } = loaded.content.about;
   const row = (words, way) => el('tr', {}, el('th', { scope: 'row' }, words), el('td', {}, shortNumber(numberOf(`rank_${way}`, i))), el('td', {}, percent(numberOf(`percentile_${way}`, i))));
   return el('table', { class: 'ranks' },
-    el('caption', {}, `Among ${shortNumber(library)} compounds held out in fold ${textOf(columnOf('fold'), i)}. Chance: rank ${shortNumber(numberOf('chance_rank', i))}, 50 %.`),
+    el('caption', {}, `Among ${shortNumber(library)} ${library === 1 ? 'compound' : 'compounds'} held out in fold ${textOf(columnOf('fold'), i)}. Chance: rank ${shortNumber(numberOf('chance_rank', i))}, 50\u00a0%.`),
     el('thead', {}, el('tr', {}, el('td', {}), el('th', { scope: 'col' }, 'rank'), el('th', { scope: 'col' }, 'beats'))),
     el('tbody', {}, row(`its ${other} by its phenotype`, 'phenotype_to_molecule'), row(`its phenotype by its ${other}`, 'molecule_to_phenotype')));
 }
@@ -98,7 +98,7 @@ function codeLabelRate() {
   if (n < 2) return '';
   let pairs = 0;
   counts.forEach((count) => { pairs += count * (count - 1); });
-  return ` By chance, two compounds share their ${readable(column.name)} in ${(100 * pairs / (n * (n - 1))).toFixed(1)} % of pairs; = marks neighbours that do.`;
+  return ` By chance, two compounds share their ${inSentence(column.label)} in ${(100 * pairs / (n * (n - 1))).toFixed(1)} % of pairs; = marks neighbours that do.`;
 }
 
 // A compound as a button that selects it: structure, name, label, one number, and whether training saw it.
@@ -120,15 +120,15 @@ function wellsOf(i) {
   for (let w = wells.start[i]; w < wells.start[i + 1]; w += 1) {
     rows.push(el('tr', {}, el('td', {}, cut(wells.plates[wells.plate[w]], 40)), el('td', {}, wells.wells[wells.well[w]]), wells.dose_um ? el('td', {}, shortNumber(wells.dose_um[w])) : null, wells.cell_count ? el('td', {}, shortNumber(wells.cell_count[w])) : null));
   }
-  const head = ['plate', 'well', ...(wells.dose_um ? ['dose (uM)'] : []), ...(wells.cell_count ? ['cell count'] : [])];
+  const head = ['plate', 'well', ...(wells.dose_um ? ['dose (µM)'] : []), ...(wells.cell_count ? ['cell count'] : [])];
   const table = el('table', { class: 'wells' }, el('caption', {}, `${rows.length} ${rows.length === 1 ? 'well' : 'wells'}`), el('thead', {}, el('tr', {}, head.map((name) => el('th', { scope: 'col' }, name)))), el('tbody', {}, rows));
   return el('div', { class: 'scroll', tabindex: rows.length > 12 ? 0 : null, role: rows.length > 12 ? 'region' : null, 'aria-label': rows.length > 12 ? 'Wells' : null }, table);
 }
 
 function factsOf(i) {
   const { content } = loaded;
-  const facts = [['SMILES', content.smiles[i] || ''], ...content.columns.map((column) => [readable(column.name), textOf(column, i)])];
+  const facts = [['SMILES', content.smiles[i] || ''], ...content.columns.map((column) => [column.label, textOf(column, i), column.name])];
   const groups = content.classes.names.filter((_, place) => isInClass(place, i)).map((name) => name.replace(/ \(fr_.*\)$/u, ''));
-  if (groups.length) facts.push(['substructures', groups.join('; ')]);
-  return el('dl', { class: 'facts' }, facts.filter(([, text]) => text !== '').map(([label, text]) => [el('dt', {}, label), el('dd', {}, text)]));
+  if (groups.length) facts.push(['Substructures', groups.join('; ')]);
+  return el('dl', { class: 'facts' }, facts.filter(([, text]) => text !== '').map(([label, text, name]) => [el('dt', { title: name }, label), el('dd', {}, text)]));
 }

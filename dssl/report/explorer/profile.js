@@ -6,9 +6,8 @@ function profileOf(i) {
   const { rows, columns, sizes } = profiles;
   const start = i * sizes.length;
   const value = (place) => (profiles.values[start + place] === -32768 ? NaN : profiles.values[start + place] * profiles.step);
-  const title = profiles.by === 'compartment x channel' ? 'compartment × channel' : readable(profiles.by);
   const table = el('table', { class: columns.length > 1 ? 'heat' : 'heat single' },
-    el('caption', {}, `Mean of each group of features over the compound’s wells, in the units of the normalised profiles (0: like the controls or the plate). By ${title}.`),
+    el('caption', {}, `Mean of each group of features over the compound’s wells, in the units of the normalised profiles (0: like the controls or the plate). By ${profiles.by}.`),
     columns.length > 1 ? el('thead', {}, el('tr', {}, el('td', {}), columns.map((name) => el('th', { scope: 'col', title: name }, cut(name, 14))))) : null,
     el('tbody', {}, rows.map((row, r) => el('tr', {}, el('th', { scope: 'row', title: row }, cut(row, 40)), columns.map((_, c) => {
       const place = r * columns.length + c;

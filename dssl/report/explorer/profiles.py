@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from dssl import keys
 from dssl.evaluation.attribution import MAX_GROUPS, groupings
+from dssl.report.names import readable
 
 N_FEATURES = 40  # shown one by one where nothing is known of them
 LOCATION = "compartment x channel"
@@ -49,12 +50,19 @@ def grouped_profiles(
         places = [np.flatnonzero(var.index == row) for row in rows]
     of_wells = np.column_stack([_mean(values[:, place]) for place in places])
     return {
-        "by": by or "features that vary most",
+        "by": grouping_words(by),
         "rows": rows,
         "columns": columns,
         "sizes": [len(place) for place in places],
         **_quantised(_compound_means(of_wells, compound, n_compounds)),
     }
+
+
+def grouping_words(by: str) -> str:
+    """What the groups of features are, in words."""
+    if by == LOCATION:
+        return "compartment × channel"
+    return readable(by) if by else "features that vary most"
 
 
 def _labels(

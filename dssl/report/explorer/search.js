@@ -28,7 +28,7 @@ function searched(words) {
     else if (words.length > 2 && (content.smiles[i] || '').includes(words)) match = [3, 'SMILES'];
     else {
       const category = group();
-      if (category) match = [4, `${readable(category.column.name)}: ${textOf(category.column, i)}`];
+      if (category) match = [4, `${category.column.label}: ${textOf(category.column, i)}`];
       else {
         const known = inside();
         if (known) match = [5, `has ${known.name}`];

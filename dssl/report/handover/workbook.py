@@ -2,6 +2,7 @@
 
 import io
 import logging
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ from dssl.io import atomic_path
 from dssl.report.structures import structure_png
 
 logger = logging.getLogger(__name__)
+A3 = 8  # its number among Excel's paper sizes
 LONGEST_TEXT = 32_767  # characters of a cell
 CUT = " [cut here: the CSV file has all of it]"
 MOST_ROWS = 1_048_576 - 2
 PICTURE = (180, 120)  # pixels
-WIDEST = 42  # characters
+WIDEST, ABOUT_WIDTH = 42, 120  # characters
+LINE_HEIGHT = 15  # points
 TWO_DIGITS, THREE_DIGITS, SMALL, WHOLE, RANK = "0.00", "0.000", "0.0E+00", "0", "0.0"
 FORMATS = {
     keys.N_WELLS: WHOLE,
@@ -83,9 +86,11 @@ def write_workbook(
             _compound_sheet(book, ordered, columns, smiles[:drawn])
             _plain_sheet(book, "Data dictionary", dictionary)
             sheet = book.add_worksheet("About")
-            sheet.set_column(0, 0, 120)
+            sheet.set_column(0, 0, ABOUT_WIDTH)
             for row, line in enumerate(lines):
-                _text(sheet, row, 0, line, book.add_format({"text_wrap": True}))
+                _text(sheet, row, 0, line, book.add_format({"text_wrap": True, "valign": "top"}))
+                sheet.set_row(row, _height(line, ABOUT_WIDTH))
+            _printed(sheet, 0)
 
 
 def _compound_sheet(book: Any, table: pd.DataFrame, columns: Sequence[Column], drawn: Sequence[str]) -> None:
@@ -119,6 +124,15 @@ def _compound_sheet(book: Any, table: pd.DataFrame, columns: Sequence[Column], d
     sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
     sheet.freeze_panes(2, 3)
     sheet.autofilter(1, 0, max(2, 1 + len(table)), len(columns))
+    _printed(sheet, 1)
+
+
+def _printed(sheet: Any, last_head: int) -> None:
+    """On paper: A3 across, all columns on a page, the heads (rows 0 to `last_head`) on every page."""
+    sheet.set_landscape()
+    sheet.set_paper(A3)
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(0, last_head)
 
 
 def _cells(sheet: Any, values: pd.Series, row: int, column: int, text: Any, number: Any) -> None:
@@ -138,9 +152,23 @@ def _plain_sheet(book: Any, name: str, table: pd.DataFrame) -> None:
     for column, title in enumerate(table.columns):
         _text(sheet, 0, column, str(title), head)
         _cells(sheet, table[title], 1, column, wrapped, wrapped)
-        sheet.set_column(column, column, 80 if title == "meaning" else 30)
+        sheet.set_column(column, column, _width(title))
+    for row, values in enumerate(table.fillna("").astype(str).itertuples(index=False), start=1):
+        heights = (_height(text, _width(title)) for title, text in zip(table.columns, values, strict=True))
+        sheet.set_row(row, max(heights))
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, max(1, len(table)), len(table.columns) - 1)
+    _printed(sheet, 0)
+
+
+def _width(title: object) -> int:
+    return 80 if title == "meaning" else 30
+
+
+def _height(text: str, width: int) -> float:
+    """Points that a wrapped text needs: not every program finds the height of a row itself."""
+    lines = len(textwrap.wrap(text, width)) or 1
+    return LINE_HEIGHT * lines
 
 
 def _text(sheet: Any, row: int, column: int, text: str, style: Any) -> None:

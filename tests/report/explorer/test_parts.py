@@ -8,11 +8,14 @@ from rdkit import Chem
 
 from dssl import keys
 from dssl.report.explorer.columns import column
+from dssl.report.explorer.counterfactuals import MISSING, counterfactuals
 from dssl.report.explorer.depictions import DOUBLE, DOUBLE_LEFT, DOUBLE_RIGHT, HASH, WEDGE, depict
 from dssl.report.explorer.profiles import grouped_profiles
 from dssl.report.explorer.substructures import classes, ring_name, ring_systems
 from dssl.report.handover.formulas import RISKY
+from dssl.training.counterfactuals import STRUCTURE, TRANSFER
 from tests.explored import SMILES, explored
+from tests.predicted import comparison_rows, group_rows, summary_rows
 
 
 def test_a_column_of_text_becomes_codes_by_frequency_and_missing_is_zero() -> None:
@@ -129,3 +132,47 @@ def test_the_page_and_the_tables_know_the_same_beginnings_of_formulas() -> None:
     written = {plain or quote for plain, quote in re.findall(r"""'([^']+)'|"(')\"""", listed[1])}
     escapes = {"\\t": "\t", "\\r": "\r", "\\n": "\n"}
     assert {escapes.get(text, text) for text in written} == set(RISKY)
+
+
+def test_predicted_profiles_stand_with_their_compound_and_with_the_errors_of_their_fold() -> None:
+    rows = group_rows(["A", "B", "elsewhere"], ["x", "y"], [TRANSFER])
+    rows.loc[rows["fold"] == "1", ["sd", "held_out_rmse"]] *= 2
+    tests = comparison_rows([TRANSFER], -0.05, 0.001)
+    found = counterfactuals(rows, summary_rows([TRANSFER]), tests, pd.Index(["B", "Z", "A"]), 1, keys.MOLECULE)
+    assert found["starts"].tolist() == [0, 1, 1, 2]
+    # of two contexts the one that was asked, which was not measured
+    assert found["contexts"] == ["<P2>", "<P2>"]
+    assert (found["measured"] == MISSING).all()
+    of_b = rows[(rows[keys.COMPOUND_ID] == "B") & rows["asked"]]
+    assert found["predicted"][:2] * found["step"] == pytest.approx(of_b["predicted"], abs=0.005)
+    model = found["model"][0]
+    assert found["folds"][model] == "1"
+    assert found["sd"].reshape(-1, 2)[model] == pytest.approx([1.0, 1.2])
+    assert found["rmse"].reshape(-1, 2)[model] == pytest.approx([1.5, 1.8])
+
+
+@pytest.mark.parametrize(
+    ("difference", "p_value", "r2", "why"),
+    [
+        (0.05, 0.001, 0.41, "a simple control, ridge regression on the profile, is better (R² 0.300)"),
+        (-0.05, 0.9, -0.01, "predictions are no better than the mean training profile"),
+        (0.05, 0.2, 0.41, ""),
+    ],
+)
+def test_a_question_that_a_control_answers_better_has_words_and_no_profiles(
+    difference: float, p_value: float, r2: float, why: str
+) -> None:
+    summary = summary_rows([TRANSFER])
+    summary.loc[(summary["method"] == "dssl") & (summary["metric"] == "r2"), "value"] = r2
+    tests = comparison_rows([TRANSFER], difference, p_value)
+    rows = group_rows(["A"], ["x"], [TRANSFER])
+    found = counterfactuals(rows, summary, tests, pd.Index(["A"]), 2, keys.MOLECULE)
+    assert found["questions"][0]["why"] == why
+    assert len(found["predicted"]) == (0 if why else 2)
+
+
+def test_a_screen_without_evaluated_predictions_has_none() -> None:
+    tasks: list[str] = []
+    tables = group_rows([], ["x"], [STRUCTURE]), summary_rows(tasks), comparison_rows(tasks, 0, 1)
+    found = counterfactuals(*tables, pd.Index(["A"]), 2, keys.MOLECULE)
+    assert (found["questions"], found["starts"].tolist(), len(found["predicted"])) == ([], [0, 0], 0)

@@ -1,0 +1,48 @@
+"""Names of columns as people read them, on every page."""
+
+from dssl import keys
+
+PREFIX = "metadata_"  # of CellProfiler's and pycytominer's descriptions of wells
+UNITS = {"um": "µM", "h": "h"}  # last words of a name
+ABBREVIATIONS = {"id": "ID", "moa": "MOA", "smiles": "SMILES", "inchi": "InChI", "qc": "QC", "dna": "DNA", "rna": "RNA"}
+OWN = {
+    keys.INCHIKEY: "InChIKey",
+    keys.N_WELLS: "Wells",
+    keys.N_PLATES: "Plates",
+    keys.ACTIVITY_MAP: "Activity (mAP)",
+    keys.ACTIVITY_P_FDR: "Activity (corrected p)",
+    keys.RANK_PHENOTYPE_TO_MOLECULE: "Rank, phenotype to molecule",
+    keys.PERCENTILE_PHENOTYPE_TO_MOLECULE: "Percentile, phenotype to molecule",
+    keys.RANK_MOLECULE_TO_PHENOTYPE: "Rank, molecule to phenotype",
+    keys.PERCENTILE_MOLECULE_TO_PHENOTYPE: "Percentile, molecule to phenotype",
+    keys.TRAINING_SIMILARITY: "Similarity to training molecules",
+    keys.SEEN_IN_HANDOVER_MODEL: "Seen by the maps' model",
+}
+
+
+def readable(name: str) -> str:
+    """A column's name in words: "Metadata_injury_type" is "Injury type", "doses_um" is "Doses (µM)".
+
+    Words that hold capitals beyond the first letter stay as they are ("pIC50", "MoA").
+    """
+    if name in OWN:
+        return OWN[name]
+    bare = name[len(PREFIX) :] if name.lower().startswith(PREFIX) else name
+    words = bare.replace("_", " ").split()
+    unit = UNITS.get(words[-1].lower(), "") if len(words) > 1 else ""
+    spoken = [_word(word) for word in (words[:-1] if unit else words)]
+    text = " ".join([*spoken, *([f"({unit})"] if unit else [])])
+    first = spoken[0] if spoken else ""
+    return text[0].upper() + text[1:] if first.islower() else text or name
+
+
+def in_sentence(name: str) -> str:
+    """The same inside a sentence: "injury type"; abbreviations stay as they are."""
+    text = readable(name)
+    return text[0].lower() + text[1:] if text[1:2].islower() else text
+
+
+def _word(word: str) -> str:
+    if word.lower() in ABBREVIATIONS and word in (word.lower(), word.title()):
+        return ABBREVIATIONS[word.lower()]
+    return word.lower() if word.istitle() else word
