@@ -19,7 +19,9 @@ rule train_shared:
     resources:
         **several_nodes(SCREEN.train_shared.run.nodes, run_of_shared),
         mem_mb=memory("train_shared", run_of_shared),
-        runtime=runtime("train_shared", SCREEN.train_shared.optimizer.epochs, together=4),
+        runtime=runtime(
+            "train_shared", SCREEN.train_shared.optimizer.epochs, together=4
+        ),
         gpu=gpus(run_of_shared),
         turn=1,
     params:
@@ -52,7 +54,9 @@ rule train_specific:
     resources:
         **several_nodes(SCREEN.train_specific.run.nodes, run_of_specific),
         mem_mb=memory("train_specific", run_of_specific),
-        runtime=runtime("train_specific", SCREEN.train_specific.optimizer.epochs, together=4),
+        runtime=runtime(
+            "train_specific", SCREEN.train_specific.optimizer.epochs, together=4
+        ),
         gpu=gpus(run_of_specific),
         turn=1,
     params:
