@@ -1,7 +1,7 @@
 # make run    sets up .venv and runs the demonstration screen to results/demo/report.html
 # make test   sets up .venv and runs the tests
-# make test-slurm   starts a real Slurm on this machine (as root, on Debian) and runs a screen and faults on it
-# make test-faults  the same with every fault, and prints the table of them
+# make test-slurm   starts a real Slurm on this machine (as root, on Debian) and runs a screen and two faults on it
+# make test-faults  the same with every fault and the demonstration screen, and prints the table of faults
 # make bench  sets up .venv and times a training step
 # make bench-data  sets up .venv and times the preparation of profiles (PLATES=200)
 # make bench-retrieval  sets up .venv and times exact ranks in a large library

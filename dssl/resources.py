@@ -19,6 +19,8 @@ TIME_HEADROOM = 4.0
 # Snakemake itself, which runs twice around every job of a cluster, MB
 AROUND_MB = 600
 LEAST_MINUTES = 10
+# of one job among many in a submission: Python may be slow to start on shared storage
+START_MINUTES = 2
 BYTES_PER_MB = 1e6
 
 
@@ -118,7 +120,8 @@ def runtime(step: str, epochs: int | None = None, together: int = 1) -> Asked:
 
     def asked(wildcards: Any, input: Iterable[str], attempt: int) -> int:
         expected = seconds(step, input_mb(input), epochs)
-        return math.ceil(max(LEAST_MINUTES / together, TIME_HEADROOM * expected / 60)) * attempt
+        least = max(LEAST_MINUTES / together, START_MINUTES)
+        return math.ceil(max(least, TIME_HEADROOM * expected / 60)) * attempt
 
     return asked
 
