@@ -136,7 +136,7 @@ def _figure(pooled: pd.DataFrame, words: dict[str, str]) -> Figure:
     scores = pooled[pooled["metric"] == MRR]
     of_pairs = [scores[scores["pair"] == pair_name(pair)] for pair in ASSAY_PAIRS]
     listed = [_in_order(of_pair["method"])[::-1] for of_pair in of_pairs]
-    heights = [0.3 * len(methods) + 1.1 for methods in listed]
+    heights = [0.3 * len(methods) + 1.3 for methods in listed]
     with style():
         canvas = Canvas(figsize=(9.4, sum(heights)), layout="constrained")
         axes = canvas.subplots(
@@ -153,7 +153,7 @@ def _figure(pooled: pd.DataFrame, words: dict[str, str]) -> Figure:
                 axis.axvline(block["chance"].mean(), color=PALETTE[5], ls="--", lw=1.2)
                 axis.set_xlim(0, 1.05 * of_pair["ci_high"].max())
                 size = f"n = {block['n_compounds'].max():.0f}, library {block['library_size'].mean():.3g}"
-                axis.set_title(f"{_direction(direction, words)} ({size})", parse_math=False)
+                axis.set_title(f"{_direction(direction, words)}\n{size}", parse_math=False)
         for axis in axes[-1]:
             axis.set_xlabel("mean reciprocal rank (no unit)")
         uri = svg_uri(canvas)

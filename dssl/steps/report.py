@@ -62,10 +62,10 @@ def report(
     compounds: Input,
     queries: Inputs,
     neighbors: Inputs,
+    assays: OptionalInputs,
+    without_second: OptionalInput,
     html: Output,
     figures: OutputFolder,
-    assays: OptionalInputs = None,
-    without_second: OptionalInput = None,
 ) -> None:
     """Write the report: one HTML page that needs neither network nor script, and its figures with their numbers.
 
