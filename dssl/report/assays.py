@@ -90,16 +90,13 @@ def _verdicts(comparisons: pd.DataFrame, pair: tuple[str, str], words: dict[str,
     rows = comparisons[(comparisons["pair"] == pair_name(pair)) & (comparisons["metric"] == MRR)]
     found = {(row["method_a"], row["method_b"]): row for row in records(rows)}
     asked = {
-        (ALL, ALONE): "with the third modality and its further compounds, compared with these two alone",
-        (
-            COMPLETE,
-            ALONE,
-        ): "with molecules as the third modality on the same compounds, compared with the two assays alone",
-        (ALL, COMPLETE): "with the compounds that have one assay, compared with those alone that have both",
+        (ALL, ALONE): "does the third modality help, with its further compounds, beside these two alone?",
+        (COMPLETE, ALONE): "do molecules help as the third modality, on the same compounds?",
+        (ALL, COMPLETE): "do the compounds that have one assay help, beside those that have both?",
     }
     for methods, what in asked.items():
         if methods in found:
-            yield f"{first} and {second}, {what}: {_verdict(found[methods])}"
+            yield f"{first[0].upper()}{first[1:]} and {second}: {what} {_verdict(found[methods])}"
 
 
 def _verdict(row: dict[str, Any]) -> str:
@@ -108,13 +105,19 @@ def _verdict(row: dict[str, Any]) -> str:
         f"paired over {count(int(row['n_compounds']), 'compound')}, corrected {p_text(row['p_holm'])}"
     )
     if not row["p_holm"] < SIGNIFICANT:
-        return f"these data do not tell whether it helps ({difference})."
-    return f"it {'helps' if row['difference'] > 0 else 'harms'} ({difference})."
+        return f"These data do not tell ({difference})."
+    return f"{'Yes' if row['difference'] > 0 else 'No, harm is done'} ({difference})."
 
 
 def _meanings(pooled: pd.DataFrame) -> list[tuple[str, str]]:
     known = METHODS | METHOD_WORDS
-    return [(name, known[name]) for name in dict.fromkeys(pooled["method"].astype(str)) if name in known]
+    return [(name, known[name]) for name in _in_order(pooled["method"]) if name in known]
+
+
+def _in_order(methods: "pd.Series[str]") -> list[str]:
+    """The models first, then the controls."""
+    there = list(dict.fromkeys(methods.astype(str)))
+    return [*(name for name in METHODS if name in there), *(name for name in there if name not in METHODS)]
 
 
 def _directions(pair: tuple[str, str]) -> tuple[str, str]:
@@ -131,13 +134,15 @@ def _figure(pooled: pd.DataFrame, words: dict[str, str]) -> Figure:
     from matplotlib.figure import Figure as Canvas
 
     scores = pooled[pooled["metric"] == MRR]
-    own = [name for name in METHODS if name in set(scores["method"])]
-    methods = [*own, *(name for name in dict.fromkeys(scores["method"].astype(str)) if name not in own)][::-1]
+    of_pairs = [scores[scores["pair"] == pair_name(pair)] for pair in ASSAY_PAIRS]
+    listed = [_in_order(of_pair["method"])[::-1] for of_pair in of_pairs]
+    heights = [0.3 * len(methods) + 1.3 for methods in listed]
     with style():
-        canvas = Canvas(figsize=(9.4, (0.3 * len(methods) + 1.1) * len(ASSAY_PAIRS)), layout="constrained")
-        axes = canvas.subplots(len(ASSAY_PAIRS), 2, squeeze=False, sharex="row", sharey=True)
-        for row, pair in zip(axes, ASSAY_PAIRS, strict=True):
-            of_pair = scores[scores["pair"] == pair_name(pair)]
+        canvas = Canvas(figsize=(9.4, sum(heights)), layout="constrained")
+        axes = canvas.subplots(
+            len(ASSAY_PAIRS), 2, squeeze=False, sharex="row", sharey="row", gridspec_kw={"height_ratios": heights}
+        )
+        for row, pair, of_pair, methods in zip(axes, ASSAY_PAIRS, of_pairs, listed, strict=True):
             for axis, direction in zip(row, _directions(pair), strict=True):
                 block = of_pair[of_pair["direction"] == direction]
                 dots = (
@@ -148,13 +153,13 @@ def _figure(pooled: pd.DataFrame, words: dict[str, str]) -> Figure:
                 axis.axvline(block["chance"].mean(), color=PALETTE[5], ls="--", lw=1.2)
                 axis.set_xlim(0, 1.05 * of_pair["ci_high"].max())
                 size = f"n = {block['n_compounds'].max():.0f}, library {block['library_size'].mean():.3g}"
-                axis.set_title(f"{_direction(direction, words)} ({size})", parse_math=False)
+                axis.set_title(f"{_direction(direction, words)}\n{size}", parse_math=False)
         for axis in axes[-1]:
             axis.set_xlabel("mean reciprocal rank (no unit)")
         uri = svg_uri(canvas)
     return Figure(
         "Mean reciprocal rank of every method in every pair, with its 95 % interval, all folds together. Dashed: "
-        "chance. A method without a dot cannot be made of what the pair has.",
+        "chance. Of the controls, those stand here that can be made of what the pair has.",
         "Mean reciprocal rank by pair, direction and method, with intervals and chance",
         uri,
         "assays-methods",
@@ -171,10 +176,11 @@ def _table(pooled: pd.DataFrame, words: dict[str, str]) -> Table:
     for direction in (each for pair in ASSAY_PAIRS for each in _directions(pair)):
         block = pooled[pooled["direction"] == direction]
         rows.append([Cell(_direction(direction, words))])
-        for method, lines in block.groupby("method", sort=False):
+        for method in _in_order(block["method"]):
+            lines = block[block["method"] == method]
             scores = {str(row["metric"]): row for row in records(lines)}
             first = next(iter(scores.values()))
-            head = [Cell(str(method)), Cell(f"{first['n_compounds']:.0f}"), Cell(number(first["library_size"]))]
+            head = [Cell(method), Cell(f"{first['n_compounds']:.0f}"), Cell(number(first["library_size"]))]
             rows.append([*head, *(_score(scores[metric]) for metric in METRIC_NAMES)])
         chance = dict(zip(block["metric"], block["chance"], strict=True))
         rows.append([Cell("chance"), Cell(""), Cell(""), *(Cell(number(chance[metric])) for metric in METRIC_NAMES)])

@@ -22,7 +22,9 @@ class Headed(NamedTuple):
     parts: list[Part]
 
 
-def render(title: str, screen: str, version: str, simulated: bool, sections: Sequence[Section]) -> str:
+def render(
+    title: str, screen: str, version: str, simulated: bool, sections: Sequence[Section], other: str = "molecule"
+) -> str:
     """The page: no network, no script; every text is escaped.
 
     Parameters
@@ -30,6 +32,7 @@ def render(title: str, screen: str, version: str, simulated: bool, sections: Seq
     title, screen, version : what the page is called, of which screen it is, and which dssl made it.
     simulated : say clearly that the data are simulated.
     sections : in their order; they are numbered from 1, but for the summary.
+    other : what is compared with the phenotypes.
     """
     return fill(
         TEMPLATE,
@@ -38,6 +41,7 @@ def render(title: str, screen: str, version: str, simulated: bool, sections: Seq
         version=version,
         simulated=simulated,
         sections=headed(sections),
+        other=other,
         longest_link=LONGEST_LINK,
     )
 

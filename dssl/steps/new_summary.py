@@ -76,7 +76,7 @@ def _domain(bundle: Bundle, modality: str, obs: pd.DataFrame) -> Iterator[str]:
     yield (
         f"Outside: fewer than {limits.outside_below:.0%} of the held-out compounds are as far from their training "
         f"compounds; borderline: fewer than {limits.borderline_below:.0%}. Retrieval of held-out compounds of that flag "
-        f"({DIRECTION[modality].replace('_', ' ')}, 95 % interval) tells what to expect:"
+        f"({_direction(bundle, modality)}, 95 % interval) tells what to expect:"
     )
     yield ""
     yield "| applicability | here | held out | library | MRR | chance | mean normalised rank (chance 0.5) |"
@@ -94,6 +94,11 @@ def _domain(bundle: Bundle, modality: str, obs: pd.DataFrame) -> Iterator[str]:
             f"| {name} | {here} | {mrr['n_compounds']} | {mrr['library_size']:.0f} | {_with_interval(mrr)} "
             f"| {mrr['chance']:.3f} | {_with_interval(rank)} |"
         )
+
+
+def _direction(bundle: Bundle, modality: str) -> str:
+    other = f"{bundle.second_assay} profile" if bundle.second_assay else "molecule"
+    return f"phenotype to {other}" if modality == keys.PHENOTYPE else f"{other} to phenotype"
 
 
 def _with_interval(row: pd.Series) -> str:

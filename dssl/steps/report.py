@@ -12,7 +12,7 @@ from dssl.settings.evaluation import ManifestSettings, ReportSettings
 from dssl.settings.screen import ScreenSettings
 from dssl.steps.describe import label_of, read_compounds
 from dssl.steps.lists import QUALITY, RECORD, listed
-from dssl.steps.registry import Input, Inputs, OptionalInputs, Output, OutputFolder, step
+from dssl.steps.registry import Input, Inputs, OptionalInput, OptionalInputs, Output, OutputFolder, step
 
 if TYPE_CHECKING:
     from dssl.report.learning import Run, Selection
@@ -62,13 +62,15 @@ def report(
     compounds: Input,
     queries: Inputs,
     neighbors: Inputs,
+    assays: OptionalInputs,
+    without_second: OptionalInput,
     html: Output,
     figures: OutputFolder,
-    assays: OptionalInputs = None,
 ) -> None:
     """Write the report: one HTML page that needs neither network nor script, and its figures with their numbers.
 
-    `assays`, of a screen with a second assay: retrieval and comparisons of summarize_assays, counts of join_assays.
+    Of a screen with a second assay, `assays` are the retrieval and comparisons of summarize_assays and the counts of
+    join_assays, `without_second` the compounds without a second profile.
     """
     import numpy as np
 
@@ -89,12 +91,18 @@ def report(
     from dssl.report.retrieval import retrieval_section
     from dssl.report.retrieval_question import held_out_text
     from dssl.report.retrieval_words import retrieval_sentences
-    from dssl.report.second_assay import with_second_assay
+    from dssl.report.second_assay import with_second_assay, without_second_profile
     from dssl.report.summary import summary_section
 
     quality = pd.concat([_table(path) for path in listed(plates, QUALITY)], ignore_index=True)
-    left_out = (excluded_wells, excluded_compounds, molecules, rejected, merged, dropped_features, folds)
-    screened = Screened(quality, *map(_table, left_out))
+    second = screen.second_assay
+    wells_left_out, compounds_left_out = _table(excluded_wells), _table(excluded_compounds)
+    if second is not None and without_second is not None:
+        without = _table(without_second)
+        wells_left_out = without_second_profile(wells_left_out, without, second.name)
+        compounds_left_out = pd.concat([compounds_left_out, without.assign(reason=f"no {second.name}")])
+    others = map(_table, (molecules, rejected, merged, dropped_features, folds))
+    screened = Screened(quality, wells_left_out, compounds_left_out, *others)
     scores, compared, enriched = map(_table, (retrieval, comparisons, enrichment))
     called, choices = _table(activity), _table(comparison)
     explained, leaked = _table(attribution), _table(leakage)
@@ -137,16 +145,17 @@ def report(
         learning_section(selections, _runs(selections, shared_histories, specific_histories)),
         settings_section(screen.model_dump(mode="json", exclude_none=True), package_versions()),
     ]
-    if screen.second_assay is not None:
-        sections = with_second_assay(sections, screen.second_assay.name)
+    if second is not None:
+        sections = with_second_assay(sections, second.name, [held_out_text(split)])
         after = [section.identifier for section in sections].index("retrieval") + 1
         of_pairs, tests, counts = map(_table, assays or [])
-        sections.insert(after, assays_section(of_pairs, tests, counts, screen.second_assay.name))
+        sections.insert(after, assays_section(of_pairs, tests, counts, second.name))
     for figure in figures_of(sections):
         write_text(figures / f"{figure.name}.svg", figure.svg.decode())
         write_text(figures / f"{figure.name}.csv", figure.data)
     title = settings.title or screen.screen
-    write_text(html, render(title, screen.screen, __version__, simulated, sections))
+    other = second.name if second else "molecule"
+    write_text(html, render(title, screen.screen, __version__, simulated, sections, other))
 
 
 @step

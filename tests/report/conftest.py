@@ -449,6 +449,8 @@ def make_up(
         "queries": [
             writer.table(f"evaluate_retrieval/fold~{fold}/queries.tsv", query_rows(ids, fold)) for fold in test_folds
         ],
+        "assays": None,
+        "without_second": None,
         "neighbors": [
             writer.table(f"evaluate_retrieval/fold~{fold}/neighbors.tsv", neighbor_rows(ids, fold))
             for fold in test_folds

@@ -1,7 +1,8 @@
+import pandas as pd
 import pytest
 
 from dssl.report.content import Answers, Cell, Drawing, Example, Examples, Figure, Note, Section, Table
-from dssl.report.second_assay import with_second_assay
+from dssl.report.second_assay import with_second_assay, without_second_profile
 
 
 def sections(text: str) -> list[Section]:
@@ -46,6 +47,23 @@ def test_molecules_become_what_the_second_assay_is_called(written: str, read: st
     assert isinstance(short.parts[0], Note)
     assert "two phenotypes of the same compounds" in short.parts[0].text
     assert short.parts[1] == Answers([("an L1000 signature?", [read], "x")])
+
+
+def test_what_is_said_of_structures_themselves_stays() -> None:
+    found = with_second_assay(sections("a structure is held out"), "L1000 signature", ["a structure is held out"])
+    assert found[2].paragraphs == ["a structure is held out"]
+    assert found[0].parts[1] == Answers([("an L1000 signature?", ["a structure is held out"], "x")])
+
+
+def test_wells_of_compounds_without_a_second_profile_say_so() -> None:
+    wells = pd.DataFrame(
+        {
+            "compound_id": ["a", "b", "a"],
+            "reason": ["compound 'a' is not among the molecules", "compound 'b' is not among the molecules", "control"],
+        }
+    )
+    found = without_second_profile(wells, pd.DataFrame({"compound_id": ["a"]}), "L1000 signature")
+    assert found["reason"].tolist() == ["compound has no L1000 signature", wells["reason"][1], "control"]
 
 
 def test_the_article_fits_the_name() -> None:

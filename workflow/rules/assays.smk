@@ -1,6 +1,6 @@
 """Molecule, phenotype and second assay together; of a screen with one assay there is nothing of this."""
 
-ASSAY_TABLES, ASSAY_RECORDS = [], []
+ASSAY_TABLES, WITHOUT_SECOND, ASSAY_RECORDS = [], [], []
 
 if SECOND:
     SUBSETS = assay_subsets()
@@ -168,6 +168,7 @@ if SECOND:
         rules.summarize_assays.output.comparisons,
         rules.join_assays.output.counts,
     ]
+    WITHOUT_SECOND = [rules.profile_second_assay.output.without]
     ASSAY_RECORDS = [
         rules.featurize_molecules.output.provenance,
         rules.join_assays.output.provenance,

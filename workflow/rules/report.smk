@@ -87,6 +87,7 @@ rule report:
         queries=expand(rules.evaluate_retrieval.output.queries, fold=TEST_FOLDS),
         neighbors=expand(rules.evaluate_retrieval.output.neighbors, fold=TEST_FOLDS),
         assays=ASSAY_TABLES,
+        without_second=WITHOUT_SECOND,
     output:
         html=report(
             f"{OUT}/report.html", caption="../report/report.rst", category="Report"
@@ -110,7 +111,7 @@ rule report:
         settings=section("report"),
         screen=shown(without_new_data(SCREEN)).to_json(),
         simulated="--simulated" if SCREEN.simulate_screen else "--no-simulated",
-        assays=option("--assays", *ASSAY_TABLES),
+        assays=f"{option('--assays', *ASSAY_TABLES)} {option('--without-second', *WITHOUT_SECOND)}",
         version=VERSION,
     shell:
         "dssl report --settings {params.settings:q} --screen {params.screen:q} {params.simulated} "

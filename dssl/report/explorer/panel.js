@@ -37,7 +37,7 @@ function welcome() {
     el('ul', { class: 'plain' },
       el('li', {}, 'Click a point on a map or a row of the list; rings show its nearest neighbours in each code.'),
       el('li', {}, 'Draw a line around points to select them; drag with Shift to move, turn the wheel to zoom, double-click to go back.'),
-      el('li', {}, `Find by phenotype asks which ${other} belongs to a compound’s phenotype; Find by structure asks the reverse. Both show held-out ranks.`),
+      el('li', {}, `Find by phenotype asks which ${other} belongs to a compound’s phenotype; Find by ${other === 'molecule' ? 'structure' : other} asks the reverse. Both show held-out ranks.`),
       el('li', {}, 'Keyboard: / goes to the search box, arrow keys walk through the list or over a map, + and − zoom, Escape goes back to all.')),
   ];
 }
