@@ -125,6 +125,12 @@ def test_a_screen_of_one_compound_has_no_neighbours_and_everything_else() -> Non
     assert list(content["wells"]["start"]) == [0, 4]
 
 
+def test_a_number_that_is_the_same_for_all_compounds_colours_no_map() -> None:
+    colors = {each["name"]: each["colors"] for each in explored(20)["columns"]}
+    assert not colors[keys.N_WELLS]
+    assert colors[keys.CELL_COUNT]
+
+
 def test_the_page_and_the_tables_know_the_same_beginnings_of_formulas() -> None:
     script = files("dssl.report.explorer").joinpath("export.js").read_text(encoding="utf-8")
     listed = re.search(r"const RISKY = \[(.*)\];", script)
