@@ -32,7 +32,7 @@ def counterfactuals(
     groups : predicted and measured means of feature groups (summarize_counterfactuals/predicted_groups).
     summary, comparisons : the errors of the model and of the controls, and their paired tests.
     ids : the compounds, in the order of the page.
-    n : profiles of a compound for each question: those that the settings ask for, then others.
+    n : profiles of a compound: those that the settings ask for, then one of every question in turn.
     other : what stands on the other side of a phenotype.
 
     Returns
@@ -54,8 +54,10 @@ def counterfactuals(
     shown = question.isin([place for place, each in enumerate(questions) if each["shown"]])
     rows = rows.assign(question=question, place=ids.get_indexer(pd.Index(rows[keys.COMPOUND_ID].astype(str))))
     rows = rows[shown & (rows["place"] >= 0)].sort_values("asked", ascending=False, kind="stable")
-    first = rows.drop_duplicates(PROFILE).sort_values(["place", "question"], kind="stable")
-    first = first[first.groupby(["place", "question"], sort=False).cumcount() < n]
+    first = rows.drop_duplicates(PROFILE)
+    # what is asked, then one of every question in turn
+    first = first.assign(later=~first["asked"], turn=first.groupby(["place", "question"], sort=False).cumcount())
+    first = first.sort_values(["place", "later", "turn", "question"], kind="stable").groupby("place").head(n)
     models = rows.drop_duplicates(MODEL_OF)
     names = list(dict.fromkeys(rows["group"].astype(str)))
     sizes = rows.drop_duplicates("group").set_index("group")["n_features"]

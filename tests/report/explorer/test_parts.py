@@ -157,6 +157,17 @@ def test_predicted_profiles_stand_with_their_compound_and_with_the_errors_of_the
     assert found["rmse"].reshape(-1, 2)[model] == pytest.approx([1.5, 1.8])
 
 
+def test_of_more_predicted_profiles_than_are_shown_there_is_one_of_every_question() -> None:
+    tasks = [TRANSFER, STRUCTURE]
+    rows = group_rows(["A", "B"], ["x"], tasks)
+    tables = summary_rows(tasks), comparison_rows(tasks, -0.05, 0.001)
+    found = counterfactuals(rows.assign(asked=False), *tables, pd.Index(["A", "B"]), 2, keys.MOLECULE)
+    assert found["starts"].tolist() == [0, 2, 4]
+    assert found["question"].tolist() == [0, 1, 0, 1]
+    asked = counterfactuals(rows, *tables, pd.Index(["A", "B"]), 3, keys.MOLECULE)
+    assert asked["contexts"] == ["<P2>", "<P2>", "P1"] * 2
+
+
 @pytest.mark.parametrize(
     ("difference", "p_value", "r2", "why"),
     [
