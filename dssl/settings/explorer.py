@@ -16,9 +16,9 @@ class ExplorerSettings(Settings):
     n_neighbors: int = Field(8, ge=1, le=50, description="nearest compounds listed in each code")
     n_hits: int = Field(8, ge=1, le=50, description="best held-out hits listed for each compound and direction")
     n_predicted: int = Field(
-        2,
+        4,
         ge=1,
-        le=20,
-        description="predicted (counterfactual) profiles shown of each compound for each question, those that "
+        le=50,
+        description="predicted (counterfactual) profiles shown of each compound, those that "
         "evaluate_counterfactuals.asked names first",
     )

@@ -1,6 +1,7 @@
 """The whole page: what it says, that it stands alone, and that it survives a tiny screen."""
 
 import base64
+import html
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -169,6 +170,12 @@ def test_every_path_of_the_step_is_declared(made: ModuleType, tmp_path: Path) ->
     inputs = paths_of(report, screen.arguments, "input")
     assert list(outputs) == ["html", "figures"]
     assert set(screen.arguments) - set(inputs) - set(outputs) == {"settings", "screen", "simulated"}
+
+
+def test_numbers_stay_with_their_signs_and_units_at_the_end_of_a_line() -> None:
+    page = render("t", "s", "0", False, [Section("short", "In short", ["Of 38 % (n = 5, p < 0.001), step = 5"])])
+    space = "\N{NO-BREAK SPACE}"
+    assert f"Of 38{space}% (n{space}={space}5, p{space}<{space}0.001), step = 5" in html.unescape(page)
 
 
 def test_wildcards_are_read_from_a_path() -> None:

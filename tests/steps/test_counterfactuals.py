@@ -13,6 +13,7 @@ from dssl.evaluation.counterfactual_queries import CONTEXT
 from dssl.io import read_table, write_table
 from dssl.settings.counterfactuals import AskedProfile, EvaluateCounterfactualsSettings
 from dssl.steps.counterfactual_asked import asked_pairs
+from dssl.steps.counterfactual_groups import HeldOutError, Residuals, group_rows
 from dssl.steps.counterfactual_tables import COLUMNS
 from dssl.steps.counterfactual_units import member_columns, unit_obs
 from dssl.steps.counterfactuals import summarize_counterfactuals
@@ -116,3 +117,22 @@ def test_a_compound_that_no_fold_predicts_is_listed(tmp_path: Path, caplog: pyte
     assert "B: its profile is not predicted" in caplog.text
     assert len(read_table(written["predicted"])) == 1
     assert len(read_table(written["summary"])) == 0
+
+
+def test_a_group_is_the_mean_of_its_features_with_the_errors_of_validation_and_of_held_out_compounds() -> None:
+    rng = np.random.default_rng(0)
+    var = pd.DataFrame({"pathway": ["up", "down", "up"]}, index=list("abc"))
+    validation, held_out = rng.normal(size=(4, 3)), rng.normal(size=(5, 3))
+    weights = np.array([0.5, 0.25, 0.125, 0.125])
+    error = HeldOutError(Residuals(validation, weights), Residuals(held_out, np.full(5, 0.2)), 5)
+    predicted, measured = rng.normal(size=(2, 3)), np.array([[1.0, 2.0, 3.0], [np.nan] * 3])
+    queries = pd.DataFrame({keys.COMPOUND_ID: ["A", "B"], keys.TREATMENT: ["A@1", "B@1"], CONTEXT: ["P1", "P2"]})
+    found = group_rows(queries, measured, predicted, error, var, asked=True).set_index([keys.COMPOUND_ID, "group"])
+    assert found.loc[("A", "up"), "predicted"] == pytest.approx((predicted[0, 0] + predicted[0, 2]) / 2)
+    assert found.loc[("A", "up"), "measured"] == 2.0
+    assert np.isnan(found.loc[("B", "up"), "measured"])
+    means = (validation[:, 0] + validation[:, 2]) / 2
+    assert found.loc[("B", "up"), "sd"] == pytest.approx(np.sqrt((weights * means**2).sum()))
+    assert found.loc[("B", "down"), "held_out_rmse"] == pytest.approx(np.sqrt((held_out[:, 1] ** 2).mean()))
+    np.testing.assert_allclose(error.of_feature, np.sqrt((held_out**2).mean(axis=0)))
+    assert found["asked"].all()

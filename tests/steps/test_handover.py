@@ -120,6 +120,15 @@ def test_the_workbook_holds_texts_as_texts_and_says_what_is_not_drawn(made: Path
     book = openpyxl.load_workbook(made / "compounds.xlsx")
     sheet = book["Compounds"]
     header = [cell.value for cell in sheet[2]]
+    assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight, sheet.print_title_rows) == (
+        "landscape",
+        0,
+        "$1:$2",
+    )
+    # of these, some programs find no height that fits themselves
+    meanings = book["Data dictionary"]
+    for row in range(2, meanings.max_row + 1):
+        assert (meanings.row_dimensions[row].height or 15) >= 15 * len(str(meanings.cell(row, 3).value)) / 80
     names = [sheet.cell(row, header.index("name") + 1) for row in range(3, 27)]
     assert {cell.data_type for cell in names} == {"s"}
     assert {"=cmd()", "+1", "@x", "<script>alert(1)</script>", "n" * 400} <= {cell.value for cell in names}

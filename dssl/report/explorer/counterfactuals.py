@@ -20,6 +20,7 @@ MISSING = np.iinfo(np.int16).min
 QUESTION = [COLUMN, TASK]
 PROFILE = [*QUESTION, keys.TREATMENT, CONTEXT]
 MODEL_OF = [*QUESTION, "fold"]
+TEXTS = [*MODEL_OF, keys.COMPOUND_ID, keys.TREATMENT, CONTEXT, "group"]
 
 
 def counterfactuals(
@@ -32,7 +33,7 @@ def counterfactuals(
     groups : predicted and measured means of feature groups (summarize_counterfactuals/predicted_groups).
     summary, comparisons : the errors of the model and of the controls, and their paired tests.
     ids : the compounds, in the order of the page.
-    n : profiles of a compound for each question: those that the settings ask for, then others.
+    n : profiles of a compound: those that the settings ask for, then one of every question in turn.
     other : what stands on the other side of a phenotype.
 
     Returns
@@ -49,13 +50,18 @@ def counterfactuals(
     questions = [_question(each, other) for each in judged]
     numbers = {(each.column, each.task): place for place, each in enumerate(judged)}
     by = str(groups["grouping"].iloc[0]) if len(groups) else ""
-    rows = groups[groups["grouping"] == by]
-    question = pd.Series([numbers.get(key, -1) for key in zip(rows[COLUMN], rows[TASK], strict=True)], rows.index)
-    shown = question.isin([place for place, each in enumerate(questions) if each["shown"]])
-    rows = rows.assign(question=question, place=ids.get_indexer(pd.Index(rows[keys.COMPOUND_ID].astype(str))))
-    rows = rows[shown & (rows["place"] >= 0)].sort_values("asked", ascending=False, kind="stable")
-    first = rows.drop_duplicates(PROFILE).sort_values(["place", "question"], kind="stable")
-    first = first[first.groupby(["place", "question"], sort=False).cumcount() < n]
+    # a large screen has millions of rows, whose texts recur
+    rows = groups[groups["grouping"] == by].astype(dict.fromkeys(TEXTS, "category"))
+    rows = rows.assign(place=ids.get_indexer(pd.Index(rows[keys.COMPOUND_ID])))
+    rows = rows[rows["place"] >= 0].sort_values("asked", ascending=False, kind="stable")
+    first = rows.drop_duplicates(PROFILE)
+    question = np.array([numbers.get(key, -1) for key in zip(first[COLUMN], first[TASK], strict=True)], dtype=np.int64)
+    first = first.assign(question=question)
+    first = first[first["question"].isin([place for place, each in enumerate(questions) if each["shown"]])]
+    # what is asked, then one of every question in turn
+    first = first.assign(later=~first["asked"], turn=first.groupby(["place", "question"], sort=False).cumcount())
+    first = first.sort_values(["place", "later", "turn", "question"], kind="stable").groupby("place").head(n)
+    rows = rows[pd.MultiIndex.from_frame(rows[PROFILE]).isin(pd.MultiIndex.from_frame(first[PROFILE]))]
     models = rows.drop_duplicates(MODEL_OF)
     names = list(dict.fromkeys(rows["group"].astype(str)))
     sizes = rows.drop_duplicates("group").set_index("group")["n_features"]

@@ -125,6 +125,12 @@ def test_a_screen_of_one_compound_has_no_neighbours_and_everything_else() -> Non
     assert list(content["wells"]["start"]) == [0, 4]
 
 
+def test_a_number_that_is_the_same_for_all_compounds_colours_no_map() -> None:
+    colors = {each["name"]: each["colors"] for each in explored(20)["columns"]}
+    assert not colors[keys.N_WELLS]
+    assert colors[keys.CELL_COUNT]
+
+
 def test_the_page_and_the_tables_know_the_same_beginnings_of_formulas() -> None:
     script = files("dssl.report.explorer").joinpath("export.js").read_text(encoding="utf-8")
     listed = re.search(r"const RISKY = \[(.*)\];", script)
@@ -149,6 +155,17 @@ def test_predicted_profiles_stand_with_their_compound_and_with_the_errors_of_the
     assert found["folds"][model] == "1"
     assert found["sd"].reshape(-1, 2)[model] == pytest.approx([1.0, 1.2])
     assert found["rmse"].reshape(-1, 2)[model] == pytest.approx([1.5, 1.8])
+
+
+def test_of_more_predicted_profiles_than_are_shown_there_is_one_of_every_question() -> None:
+    tasks = [TRANSFER, STRUCTURE]
+    rows = group_rows(["A", "B"], ["x"], tasks)
+    tables = summary_rows(tasks), comparison_rows(tasks, -0.05, 0.001)
+    found = counterfactuals(rows.assign(asked=False), *tables, pd.Index(["A", "B"]), 2, keys.MOLECULE)
+    assert found["starts"].tolist() == [0, 2, 4]
+    assert found["question"].tolist() == [0, 1, 0, 1]
+    asked = counterfactuals(rows, *tables, pd.Index(["A", "B"]), 3, keys.MOLECULE)
+    assert asked["contexts"] == ["<P2>", "<P2>", "P1"] * 2
 
 
 @pytest.mark.parametrize(
