@@ -16,6 +16,7 @@ from dssl.settings.screen import parse_screen
 
 Snakemake = Callable[..., "subprocess.CompletedProcess[str]"]
 TRAINED = ("train_shared", "train_specific", "train_learned_baseline")
+GROUPED = {"normalize_plate", *TRAINED, "train_assays"}
 
 
 def asked(output: str) -> dict[str, dict[str, str]]:
@@ -91,5 +92,5 @@ def test_groups_and_retries_of_the_profile(repository: Path) -> None:
     assert profile["rerun-incomplete"] is True
     assert profile["slurm-status-command"] == "squeue"
     groups = dict(group.split("=") for group in profile["groups"])
-    assert set(groups) == {"normalize_plate", *TRAINED}
+    assert set(groups) == GROUPED
     assert {component.split("=")[0] for component in profile["group-components"]} == set(groups.values())
