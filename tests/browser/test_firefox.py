@@ -47,7 +47,8 @@ def firefox(tmp_path: Path) -> Iterator[Any]:
         "browser.download.dir": str(tmp_path / "downloads"),
         "browser.helperApps.neverAsk.saveToDisk": types,
     }
-    client = driver.Marionette(bin=executable, headless=True, prefs=prefs)
+    log = str(tmp_path / "gecko.log")
+    client = driver.Marionette(bin=executable, headless=True, prefs=prefs, gecko_log=log)
     client.start_session()
     client.set_window_rect(width=1440, height=900)
     yield client
