@@ -31,7 +31,6 @@ rule train_baseline:
     resources:
         mem_mb=memory("train_baseline"),
         runtime=runtime("train_baseline"),
-        turn=1,
     params:
         settings=section("train_baseline"),
         version=VERSION,
@@ -114,7 +113,6 @@ rule select_learned_baseline:
     resources:
         mem_mb=memory("select_learned_baseline"),
         runtime=runtime("select_learned_baseline"),
-        turn=1,
     params:
         settings=section("train_learned_baseline"),
         version=VERSION,

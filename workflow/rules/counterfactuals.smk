@@ -21,7 +21,6 @@ rule train_decoder:
     resources:
         mem_mb=memory("train_decoder"),
         runtime=runtime("train_decoder"),
-        turn=1,
     params:
         settings=section("train_decoder"),
         version=VERSION,
@@ -55,7 +54,6 @@ rule evaluate_counterfactuals:
     resources:
         mem_mb=memory("evaluate_counterfactuals"),
         runtime=runtime("evaluate_counterfactuals"),
-        turn=1,
     params:
         settings=section("evaluate_counterfactuals"),
         version=VERSION,
@@ -96,7 +94,6 @@ rule summarize_counterfactuals:
     resources:
         mem_mb=memory("summarize_counterfactuals"),
         runtime=runtime("summarize_counterfactuals"),
-        turn=1,
     params:
         settings=section("evaluate_counterfactuals"),
         version=VERSION,

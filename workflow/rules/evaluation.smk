@@ -35,7 +35,6 @@ rule evaluate_retrieval:
     resources:
         mem_mb=memory("evaluate_retrieval"),
         runtime=runtime("evaluate_retrieval"),
-        turn=1,
     params:
         settings=section("evaluate_retrieval"),
         learned=lambda wildcards, input: option("--learned", input.learned),
@@ -136,7 +135,6 @@ rule summarize_folds:
     resources:
         mem_mb=memory("summarize_folds"),
         runtime=runtime("summarize_folds"),
-        turn=1,
     params:
         settings=section("evaluate_retrieval"),
         version=VERSION,

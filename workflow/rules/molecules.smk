@@ -23,7 +23,6 @@ rule standardize_molecules:
     resources:
         mem_mb=memory("standardize_molecules"),
         runtime=runtime("standardize_molecules"),
-        turn=1,
     params:
         settings=section("standardize_molecules"),
         columns=section("molecules"),
@@ -111,7 +110,6 @@ rule featurize_molecules:
     resources:
         mem_mb=memory("featurize_molecules"),
         runtime=runtime("featurize_molecules"),
-        turn=1,
     params:
         settings=section("featurize_molecules"),
         version=VERSION,

@@ -47,7 +47,6 @@ rule calibrate_scores:
     resources:
         mem_mb=memory("calibrate_scores"),
         runtime=runtime("calibrate_scores"),
-        turn=1,
     params:
         settings=section("calibrate_scores"),
         version=VERSION,
@@ -89,7 +88,6 @@ rule bundle_model:
     resources:
         mem_mb=memory("bundle_model"),
         runtime=runtime("bundle_model"),
-        turn=1,
     params:
         settings=applied_settings(SCREEN).to_json(),
         fold=HANDOVER_FOLD,

@@ -23,7 +23,6 @@ rule describe_compounds:
     resources:
         mem_mb=memory("describe_compounds"),
         runtime=runtime("describe_compounds"),
-        turn=1,
     params:
         settings=section("describe_compounds"),
         columns=section("molecules"),
@@ -106,7 +105,6 @@ rule report:
     resources:
         mem_mb=memory("report"),
         runtime=runtime("report"),
-        turn=1,
     params:
         settings=section("report"),
         screen=shown(without_new_data(SCREEN)).to_json(),
@@ -166,7 +164,6 @@ rule explorer:
     resources:
         mem_mb=memory("explorer"),
         runtime=runtime("explorer"),
-        turn=1,
     params:
         settings=section("explorer"),
         title=SCREEN.report.title or SCREEN.screen,
@@ -226,7 +223,6 @@ rule handover:
     resources:
         mem_mb=memory("handover"),
         runtime=runtime("handover"),
-        turn=1,
     params:
         settings=section("handover"),
         screen=SCREEN.screen,

@@ -147,7 +147,6 @@ rule embed_screen:
     resources:
         mem_mb=memory("embed_screen"),
         runtime=runtime("embed_screen"),
-        turn=1,
     params:
         settings=section("embed_screen"),
         umap=lambda wildcards: (
