@@ -69,5 +69,5 @@ def plain(column: pd.Series, is_free_text: bool) -> pd.Series:
     if is_free_text:
         return text.fillna("")
     if text.isna().all():
-        return text.astype(float)
+        return pd.Series(np.nan, column.index)
     return pd.Series(pd.Categorical(text), column.index)
