@@ -15,6 +15,7 @@ from dssl.steps.arrays import numbered
 if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
+    from torch import Generator
 
     from dssl.preprocessing.state import PreprocessingState
     from dssl.training.encode import Models
@@ -65,21 +66,19 @@ def prepare_levels(pairs: "MuData", state: "PreprocessingState", fold: str) -> d
 
 
 def encode_level(
-    level: Level, models: "Models", maps: EmbedScreenSettings | None = None, draw_seed: int | None = None
+    level: Level, models: "Models", maps: EmbedScreenSettings | None = None, generator: "Generator | None" = None
 ) -> "AnnData":
     """Encode one level: X is what was encoded, obsm holds the codes.
 
-    With `maps`, UMAPs of both codes are added. With `draw_seed`, codes are drawn from their distributions instead of
+    With `maps`, UMAPs of both codes are added. With a generator, codes are drawn from their distributions instead of
     being their mean directions.
     """
-    import torch
     from anndata import AnnData
 
     from dssl.pairs.storage import storable
     from dssl.training.encode import encode, kinds
 
     given = {keys.PHENOTYPE: None, keys.MOLECULE: None, level.modality: level.values}
-    generator = None if draw_seed is None else torch.Generator().manual_seed(draw_seed)
     codes = encode(models, given[keys.PHENOTYPE], given[keys.MOLECULE], generator)
     adata = AnnData(level.values, obs=storable(level.obs), var=numbered(level.unit, level.values.shape[1]))
     adata.uns[keys.CODE_KINDS] = kinds(models)
@@ -90,6 +89,14 @@ def encode_level(
         adata.obsm[keys.X_UMAP] = umap(codes.shared[level.modality], maps)
         adata.obsm[keys.X_UMAP_SPECIFIC] = umap(codes.specific[level.modality], maps)
     return adata
+
+
+def draw_levels(levels: dict[str, Level], models: "Models", seed: int) -> dict[str, "AnnData"]:
+    """Encode levels by one draw of every code. No noise is common to two levels, so that they can be compared."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    return {name: encode_level(level, models, generator=generator) for name, level in levels.items()}
 
 
 def code_table(adata: "AnnData") -> pd.DataFrame:

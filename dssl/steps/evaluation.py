@@ -95,14 +95,14 @@ def evaluate_disentanglement(
     """Measure what held-out codes, drawn from their distributions, know, explain, and have in common."""
     from dssl.preprocessing.state import load_state
     from dssl.steps.disentanglement import attribute_profiles, measure_dependence, measure_leakage, probe_codes
-    from dssl.steps.embeddings import encode_level, load_models, prepare_levels
+    from dssl.steps.embeddings import draw_levels, encode_level, load_models, prepare_levels
     from dssl.steps.information import measure_information
 
     rng = np.random.default_rng(settings.seed)
     mdata = read_pairs(pairs)
     loaded, levels = load_models(models), prepare_levels(mdata, load_state(state), fold)
     names = {"well": "wells", "compound": "compounds", "molecule": "molecules"}
-    codes = {level: encode_level(levels[name], loaded, draw_seed=settings.seed) for level, name in names.items()}
+    codes = draw_levels({level: levels[name] for level, name in names.items()}, loaded, settings.seed)
     mean_codes = {level: encode_level(levels[names[level]], loaded) for level in ("compound", "molecule")}
     extra = {
         "well": None if well_table is None else read_table(well_table, text_columns=[keys.PLATE, keys.WELL]),

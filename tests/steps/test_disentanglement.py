@@ -3,12 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from anndata import AnnData
 
 from dssl import keys
 from dssl.errors import ConfigError
+from dssl.model.shared import SharedModel
+from dssl.model.specific import SpecificModel
 from dssl.settings.evaluation import EvaluateDisentanglementSettings
+from dssl.settings.learning import CodeSettings, TrainSharedSettings, TrainSpecificSettings
 from dssl.steps.disentanglement import probe_codes, tamed
+from dssl.steps.embeddings import Level, draw_levels
 
 
 def embedding() -> AnnData:
@@ -46,3 +51,21 @@ def test_profiles_are_filled_and_clipped_by_training_wells() -> None:
     np.testing.assert_allclose(found[:, 0], [1, 2, 3, 4, 5, 3 + 10 * 1.4826, 3], rtol=1e-6)
     np.testing.assert_allclose(found[:, 1], values[:, 1])
     assert (found[:, 2] == 0).all()
+
+
+def test_draws_of_two_levels_have_no_noise_in_common() -> None:
+    # without inputs a code is noise about one point: a row must be no nearer to its partner than to the others
+    settings = CodeSettings(size=16, distribution="gaussian", center=False)
+    sizes = {keys.PHENOTYPE: 4, keys.MOLECULE: 4}
+    torch.manual_seed(0)
+    defaults = TrainSharedSettings()
+    shared = SharedModel(4, 4, defaults.encoder, settings, defaults.contrastive)
+    specific = SpecificModel(sizes, settings.size, TrainSpecificSettings(code=settings))
+    obs = pd.DataFrame(index=[f"C{number}" for number in range(400)])
+    empty = np.zeros((len(obs), 4), dtype=np.float32)
+    levels = {name: Level(empty, obs, "input", name) for name in sizes}
+    drawn = draw_levels(levels, [(shared, specific)], seed=0)
+    for key in (keys.X_SHARED, keys.X_SPECIFIC):
+        cosines = drawn[keys.PHENOTYPE].obsm[key] @ drawn[keys.MOLECULE].obsm[key].T
+        own, others = np.diagonal(cosines), cosines[~np.eye(len(obs), dtype=bool)]
+        assert abs(own.mean() - others.mean()) < 4 * others.std() / np.sqrt(len(obs))

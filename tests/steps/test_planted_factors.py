@@ -20,7 +20,7 @@ BETA, LAM, SEED, FOLD = 0.012, 1.0, 0, "0"
 
 
 @pytest.fixture(scope="module")
-def probes(tmp_path_factory: pytest.TempPathFactory) -> pd.Series:
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     at, screen = tmp_path_factory.mktemp("planted"), load_screen(CONFIG)
     names = screen.simulate_screen.plate_names()
     tables = [at / f"{name}.csv.gz" for name in names]
@@ -120,7 +120,12 @@ def probes(tmp_path_factory: pytest.TempPathFactory) -> pd.Series:
         attribution=at / "attribution.tsv",
         leakage=at / "leakage.tsv",
     )
-    return pd.read_csv(at / "probes.tsv", sep="\t").set_index(["level", "column", "code"])["score"].sort_index()
+    return at
+
+
+@pytest.fixture(scope="module")
+def probes(measured: Path) -> pd.Series:
+    return pd.read_csv(measured / "probes.tsv", sep="\t").set_index(["level", "column", "code"])["score"].sort_index()
 
 
 @pytest.mark.parametrize("factor", ["shared_1", "shared_2"])
@@ -149,3 +154,10 @@ def test_plate_factors_stay_out_of_the_shared_code(probes: pd.Series) -> None:
     for factor in ("plate_effect", "edge_effect"):
         scores = probes["well", factor]
         assert scores["shared_phenotype"] < scores["specific_phenotype"] - 0.15
+
+
+def test_specific_codes_as_they_are_find_no_partner_across_modalities(measured: Path) -> None:
+    leakage = pd.read_csv(measured / "leakage.tsv", sep="\t")
+    specific = leakage[(leakage["code"] == "specific") & (leakage["alignment"] == "raw")]
+    assert len(specific) == 2
+    assert (specific["ci_low"] < specific["chance"]).all()
