@@ -43,11 +43,13 @@ def first_sentences(compounds: pd.DataFrame, settings: DescribeCompoundsSettings
         return ["No held-out compound was ranked among others, so that none can be called confidently matched."]
     active, confident, novel = (is_yes(held_out[name]) for name in (keys.ACTIVE, keys.CONFIDENT, keys.NOVEL))
     by_chance = (1 - settings.confident_above) ** 2
+    is_called = held_out[keys.ACTIVE].notna().any()
+    n_active = f"{active.sum():,} are active, " if is_called else "none of which could be called active or not, "
     told = [
-        f"Of {count(len(held_out), 'held-out compound')}, {active.sum():,} are active, {confident.sum():,} are confidently "
-        f"matched (phenotype and molecule find each other before at least {percent(settings.confident_above)} of the "
-        f"others, in both directions; guessing in both: about {by_chance * len(held_out):.1f}), and {novel.sum():,} are "
-        f"novel (Tanimoto similarity to the nearest training compound below {settings.novel_below:g})."
+        f"Of {count(len(held_out), 'held-out compound')}, {n_active}{confident.sum():,} are confidently matched (phenotype "
+        f"and molecule find each other before at least {percent(settings.confident_above)} of the others, in both "
+        f"directions; guessing in both: about {by_chance * len(held_out):.1f}), and {novel.sum():,} are novel (Tanimoto "
+        f"similarity to the nearest training compound below {settings.novel_below:g})."
     ]
     everything = held_out[active & confident & novel].sort_values(keys.PRIORITY)
     if len(everything):

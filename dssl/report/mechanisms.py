@@ -118,9 +118,10 @@ def mechanism_sentences(values: list[Values]) -> list[str]:
         found, missed = ordered[ordered["verdict"] == FOUND], ordered[ordered["verdict"] != FOUND]
         told.append(
             f"Of {count(len(asked), 'value')} of {in_sentence(each.column)} with at least {FEWEST} held-out compounds, {len(found)} "
-            f"{'is' if len(found) == 1 else 'are'} found: more of the {count(each.n_neighbors, 'molecule')} nearest to a "
-            f"phenotype share it than by chance{_named(found, 'most clearly')}. {_missed(missed)}{_beside(each, asked)} Of so many, about "
-            f"{0.025 * len(asked):.1f} would be called found by chance alone.{unasked}"
+            f"{'is' if len(found) == 1 else 'are'} found: more of the {count(each.n_neighbors, 'molecule')} nearest to the "
+            f"phenotype of such a compound have a value in common with it than by chance{_named(found, 'most clearly')}. "
+            f"{_missed(missed)}{_beside(each, asked)} Of so many, about {0.025 * len(asked):.1f} would be called found by "
+            f"chance alone.{unasked}"
         )
     return told
 
@@ -197,8 +198,9 @@ def mechanism_figure(each: Values, name: str) -> Figure:
     )
     return Figure(
         f"Values of {in_sentence(each.column)} (in brackets: n held-out compounds), with 95 % intervals (bootstrap over compounds; "
-        f"none for fewer than {FEWEST}). Left: of the molecules nearest to a phenotype of that value, how many have it "
-        "too. Orange-red tick: by chance; diamond: the strongest control"
+        f"none for fewer than {FEWEST}). Left: of the molecules nearest to the phenotype of a compound that has it, how "
+        "many have a value in common with that compound (where compounds have several values, not always this one). "
+        "Orange-red tick: by chance; diamond: the strongest control"
         f"{f', {each.control}' if each.control else ''}. Right: where the compound's own molecule stands among all "
         "(100: always first; dashed, 50: chance). A mechanism can be found though its compounds are mixed up with one "
         f"another: high on the left, low on the right.{left_out}",

@@ -1,10 +1,11 @@
 """What retrieval found, in words: the model beside chance and its strongest control."""
 
+from itertools import product
 from typing import Any
 
 import pandas as pd
 
-from dssl.evaluation.ranks import MRR
+from dssl.evaluation.ranks import LOWER_IS_BETTER, MEAN_NORMALIZED_RANK, MRR
 from dssl.report.content import count, interval, number, p_text, percent, percent_interval, records
 from dssl.report.retrieval_tables import COMPOUND, LEARNED, SIGNIFICANT, WHOLE, direction_name, is_control
 
@@ -15,6 +16,7 @@ ASKED = {
     "phenotype_to_molecule": ("phenotype", "molecule"),
     "molecule_to_phenotype": ("molecule", "phenotype"),
 }
+METRIC_WORDS = {MRR: "mean reciprocal rank", MEAN_NORMALIZED_RANK: "mean rank"}
 METHOD_WORDS = {
     "cca": "canonical correlations",
     "cell_count": "cell count alone",
@@ -37,10 +39,13 @@ def whole_library(retrieval: pd.DataFrame, direction: str) -> pd.DataFrame:
     return retrieval[chosen]
 
 
-def strongest_control(rows: pd.DataFrame) -> str | None:
-    """The control with the highest mean reciprocal rank; None without controls."""
-    scores = rows[(rows["metric"] == MRR) & is_control(rows["method"])]
-    return str(scores["method"].iloc[int(scores["value"].astype(float).argmax())]) if len(scores) else None
+def strongest_control(rows: pd.DataFrame, metric: str = MRR) -> str | None:
+    """The control that is best by a metric; None without controls."""
+    scores = rows[(rows["metric"] == metric) & is_control(rows["method"])]
+    if scores.empty:
+        return None
+    values = scores["value"].astype(float)
+    return str(scores["method"].iloc[int(values.argmin() if metric in LOWER_IS_BETTER else values.argmax())])
 
 
 def method_words(method: str) -> str:
@@ -61,6 +66,8 @@ def retrieval_sentences(main: pd.DataFrame, comparisons: pd.DataFrame) -> list[s
         control = strongest_control(rows)
         if control:
             told.append(_control_sentence(control, scores, whole_library(comparisons, direction)))
+        if (LEARNED, MEAN_NORMALIZED_RANK) in scores:
+            told.append(_whole_list_sentence(scores, rows, whole_library(comparisons, direction)))
         found.append(" ".join(told))
     return found
 
@@ -96,21 +103,50 @@ def _control_sentence(control: str, scores: dict[tuple[str, str], dict[str, Any]
     row = scores.get((control, _metric(scores[LEARNED, MRR])))
     share = f" does so for {percent(row['value'])} {percent_interval(row['ci_low'], row['ci_high'])}" if row else ""
     start = f"The strongest control, {method_words(control)},{share};"
+    return f"{start} {_compared(control, MRR, comparisons)}."
+
+
+def _whole_list_sentence(
+    scores: dict[tuple[str, str], dict[str, Any]], rows: pd.DataFrame, comparisons: pd.DataFrame
+) -> str:
+    """Where the right one stands on average, which the first places do not tell, beside chance and the best control."""
+    row = scores[LEARNED, MEAN_NORMALIZED_RANK]
+    told = (
+        f"Down the whole list, the right one stands on average before {percent(1 - row['value'])} "
+        f"{percent_interval(1 - row['ci_high'], 1 - row['ci_low'])} of the others (guessing: {percent(1 - row['chance'])})"
+    )
+    control = strongest_control(rows, MEAN_NORMALIZED_RANK)
+    if control is None:
+        return f"{told}."
+    theirs = percent(1 - scores[control, MEAN_NORMALIZED_RANK]["value"])
+    return (
+        f"{told}; by the strongest control there, {method_words(control)}, before {theirs}; "
+        f"{_compared(control, MEAN_NORMALIZED_RANK, comparisons)}."
+    )
+
+
+def _compared(control: str, metric: str, comparisons: pd.DataFrame) -> str:
+    """What the paired test of the model against a control says."""
     is_pair = (comparisons["method_a"] == LEARNED) & (comparisons["method_b"] == control)
-    pairs = records(comparisons[is_pair & (comparisons["metric"] == MRR)])
+    pairs = records(comparisons[is_pair & (comparisons["metric"] == metric)])
     if not pairs:
-        return f"{start} the two were not compared on the same compounds."
+        return "the two were not compared on the same compounds"
     (pair,) = pairs
-    return f"{start} {verdict(pair)} ({_difference(pair)})."
+    return f"{verdict(pair)} ({_difference(pair)})"
 
 
 def verdict(pair: dict[str, Any]) -> str:
     """Whether the model beats a control, by a corrected paired test; a difference that is not significant is no equality."""
     if not pair["p_holm"] < SIGNIFICANT:
         return "these data do not tell which of the two is better"
-    if pair["difference"] > 0:
+    if is_better(pair):
         return "the model is better than it"
     return "the model is worse than it, so that the control should be used instead"
+
+
+def is_better(pair: dict[str, Any]) -> bool:
+    """Whether a difference favours the model: above 0, or below where lower is better."""
+    return bool(pair["difference"] < 0 if pair["metric"] in LOWER_IS_BETTER else pair["difference"] > 0)
 
 
 def _difference(pair: dict[str, Any]) -> str:
@@ -118,7 +154,7 @@ def _difference(pair: dict[str, Any]) -> str:
     value, low, high = (round(float(pair[name]), 3) for name in ("difference", "ci_low", "ci_high"))
     tests = [text for text in (p_text(pair["p_value"]), _corrected(pair)) if text]
     tested = f", paired {', '.join(tests)}" if tests else ""
-    return f"difference in mean reciprocal rank {number(value)} {interval(low, high)}{tested}"
+    return f"difference in {METRIC_WORDS[str(pair['metric'])]} {number(value)} {interval(low, high)}{tested}"
 
 
 def _corrected(pair: dict[str, Any]) -> str:
@@ -127,21 +163,21 @@ def _corrected(pair: dict[str, Any]) -> str:
 
 
 def tally(comparisons: pd.DataFrame) -> list[str]:
-    """Of all controls, how many the model beats, loses to, and is not told apart from, in each direction."""
+    """Of all controls, how many the model beats, loses to, and is not told apart from, in each direction and metric."""
     found = []
-    for direction in ASKED:
+    for direction, metric in product(ASKED, METRIC_WORDS):
         rows = whole_library(comparisons, direction)
-        chosen = (rows["metric"] == MRR) & (rows["method_a"] == LEARNED) & is_control(rows["method_b"])
+        chosen = (rows["metric"] == metric) & (rows["method_a"] == LEARNED) & is_control(rows["method_b"])
         pairs = records(rows[chosen])
         if not pairs:
             continue
         clear = [pair for pair in pairs if pair["p_holm"] < SIGNIFICANT]
-        better = [str(pair["method_b"]) for pair in clear if pair["difference"] > 0]
-        worse = [str(pair["method_b"]) for pair in clear if pair["difference"] <= 0]
+        better = [str(pair["method_b"]) for pair in clear if is_better(pair)]
+        worse = [str(pair["method_b"]) for pair in clear if not is_better(pair)]
         unclear = [str(pair["method_b"]) for pair in pairs if pair not in clear]
         found.append(
-            f"{direction_name(direction)}: of {count(len(pairs), 'control')} the model is better than {_named(better)}, "
-            f"worse than {_named(worse)}, and not told apart from {_named(unclear)} (mean reciprocal rank, paired, "
+            f"{direction_name(direction)}, {METRIC_WORDS[metric]}: of {count(len(pairs), 'control')} the model is better "
+            f"than {_named(better)}, worse than {_named(worse)}, and not told apart from {_named(unclear)} (paired, "
             f"corrected p < {SIGNIFICANT:g}; what is not told apart is not therefore equal)."
         )
     return found

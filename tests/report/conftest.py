@@ -87,7 +87,8 @@ def retrieval_table(methods: tuple[str, ...] = METHODS) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, "p_value", "n_queries", "n_compounds", "library_size"])
 
 
-def comparison_rows(difference: float, p_value: float) -> pd.DataFrame:
+def comparison_rows(gain: float, p_value: float) -> pd.DataFrame:
+    """Comparisons of the model with every other method: so much better, or worse, in both metrics."""
     rows = [
         (
             "dssl",
@@ -103,11 +104,11 @@ def comparison_rows(difference: float, p_value: float) -> pd.DataFrame:
             44,
             p_value,
         )
-        for method, direction, library, metric in product(
+        for method, direction, library, (metric, difference) in product(
             METHODS[1:],
             ("phenotype_to_molecule", "molecule_to_phenotype"),
             ("whole", "batch"),
-            ("mrr", "mean_normalized_rank"),
+            (("mrr", gain), ("mean_normalized_rank", -gain)),
         )
     ]
     columns = ["method_a", "method_b", "direction", "library", "level", "metric", "difference", "ci_low", "ci_high"]

@@ -32,10 +32,10 @@ def test_the_sentences_count_what_the_table_has(compounds: pd.DataFrame) -> None
     assert second == "1 is all three: <b>x</b>."
 
 
-def test_unknown_answers_count_as_no(compounds: pd.DataFrame) -> None:
+def test_unknown_answers_count_as_no_but_are_not_said_to_be(compounds: pd.DataFrame) -> None:
     unknown = compounds.assign(active=pd.NA, novel=pd.NA)
     first, second = first_sentences(unknown, SETTINGS)
-    assert "0 are active, 5 are confidently matched" in first
+    assert "none of which could be called active or not, 5 are confidently matched" in first
     assert second.startswith("None is all three")
 
 

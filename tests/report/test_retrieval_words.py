@@ -78,11 +78,14 @@ def test_parts_of_the_model_are_no_controls(made: ModuleType) -> None:
 
 def test_controls_are_tallied(made: ModuleType) -> None:
     rows = made.comparison_rows(0.2, 0.01)
-    rows.loc[rows["method_b"] == "kernel_ridge", "difference"] = -0.1
+    is_ridge = rows["method_b"] == "kernel_ridge"
+    rows.loc[is_ridge, "difference"] *= -1
     rows.loc[rows["method_b"] == "random", "p_holm"] = 0.2
-    first, second = tally(rows)
-    assert "of 3 controls the model is better than 1 (nearest_neighbor), worse than 1 (kernel_ridge)" in first
-    assert "not told apart from 1 (random)" in second
+    told = tally(rows)
+    assert [text.partition(":")[0].partition(", ")[2] for text in told] == ["mean reciprocal rank", "mean rank"] * 2
+    for text in told:
+        assert "of 3 controls the model is better than 1 (nearest_neighbor), worse than 1 (kernel_ridge)" in text
+        assert "not told apart from 1 (random)" in text
     assert tally(rows.iloc[:0]) == []
 
 
@@ -107,3 +110,22 @@ def test_compounds_of_repeated_folds_count_once(made: ModuleType) -> None:
     compounds = [f"C{k}" for k in range(20)]
     twice = pd.concat([made.query_rows(compounds), made.query_rows(compounds[::-1], "1")])
     assert set(curve_table(twice, scores(made))["n_compounds"]) == {20}
+
+
+def test_the_whole_list_is_told_beside_its_own_strongest_control(made: ModuleType) -> None:
+    main, metric = scores(made), "mean_normalized_rank"
+    is_rank = main["metric"] == metric
+    for method, value in {"dssl": 0.3, "kernel_ridge": 0.45, "nearest_neighbor": 0.35, "random": 0.5}.items():
+        main.loc[is_rank & (main["method"] == method), ["value", "ci_low", "ci_high", "chance"]] = (
+            value,
+            0.28,
+            0.33,
+            0.5,
+        )
+    compared = made.comparison_rows(0.05, 0.01)
+    said = retrieval_sentences(main, compared)[0]
+    assert "on average before 70 % [67 %, 72 %] of the others (guessing: 50 %)" in said
+    assert "the most similar training molecules (nearest_neighbor), before 65 %; the model is better than it" in said
+    assert "(difference in mean rank \N{MINUS SIGN}0.050" in said
+    worse = retrieval_sentences(main, made.comparison_rows(-0.05, 0.01))[0]
+    assert "before 65 %; the model is worse than it" in worse
