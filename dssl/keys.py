@@ -48,6 +48,7 @@ FEATURIZER = "featurizer"
 COMPARTMENT = "compartment"
 CHANNEL = "channel"
 MEASUREMENT = "measurement"
+SYMBOL = "symbol"  # of a gene, where plates.features.annotation has such a column
 
 # obsm of embeddings
 X_SHARED = "X_shared"

@@ -41,13 +41,14 @@ def grouped_profiles(
     """
     found = groupings(var, MAX_GROUPS)
     by = LOCATION if LOCATION in found else next(iter(found), "")
-    rows, columns = _labels(var, by, found, values)
     if by:
+        rows, columns = _labels(var, by, found)
         cells = [SEPARATOR.join(filter(None, (row, column))) for row in rows for column in columns]
         groups = found[by].astype(object).to_numpy()
         places = [np.flatnonzero(groups == cell) for cell in cells]
     else:
-        places = [np.flatnonzero(var.index == row) for row in rows]
+        most = _most_variable(values)
+        rows, columns, places = feature_labels(var.iloc[most]), [""], [np.array([place]) for place in most]
     of_wells = np.column_stack([_mean(values[:, place]) for place in places])
     return {
         "by": grouping_words(by),
@@ -65,18 +66,30 @@ def grouping_words(by: str) -> str:
     return readable(by) if by else "features that vary most"
 
 
-def _labels(
-    var: pd.DataFrame, by: str, found: dict[str, "pd.Series[Any]"], values: NDArray[Any]
-) -> tuple[list[str], list[str]]:
+def _labels(var: pd.DataFrame, by: str, found: dict[str, "pd.Series[Any]"]) -> tuple[list[str], list[str]]:
     if by == LOCATION:
         return (
             list(dict.fromkeys(var[keys.COMPARTMENT].dropna().astype(str))),
             list(dict.fromkeys(var[keys.CHANNEL].astype(object).fillna(NO_CHANNEL).astype(str))),
         )
-    if by:
-        return sorted(found[by].dropna().astype(str).unique()), [""]
+    return sorted(found[by].dropna().astype(str).unique()), [""]
+
+
+def _most_variable(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Places of the features that vary most between wells, in their order."""
     spread = pd.DataFrame(values).std().fillna(0.0).to_numpy()
-    return [str(var.index[place]) for place in np.sort(np.argsort(-spread, kind="stable")[:N_FEATURES])], [""]
+    return np.sort(np.argsort(-spread, kind="stable")[:N_FEATURES])
+
+
+def feature_labels(var: pd.DataFrame) -> list[str]:
+    """Names of features, those of genes with their symbol first, where `plates.features.annotation` gives one."""
+    names = [str(name) for name in var.index]
+    if keys.SYMBOL not in var:
+        return names
+    symbols = var[keys.SYMBOL].astype(object).fillna("").map(str)
+    return [
+        f"{symbol} ({name})" if symbol not in ("", name) else name for symbol, name in zip(symbols, names, strict=True)
+    ]
 
 
 def _compound_means(values: NDArray[Any], compound: NDArray[np.integer], n: int) -> NDArray[np.float64]:

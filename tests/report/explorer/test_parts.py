@@ -118,6 +118,17 @@ def test_profiles_without_annotation_show_the_features_that_vary_most() -> None:
     np.testing.assert_allclose(means[:, 0], values[:, int(found["rows"][0][4:])], atol=2e-4)
 
 
+def test_genes_are_called_by_their_symbols() -> None:
+    names = [str(1000 + k) for k in range(100)]
+    var = pd.DataFrame({keys.SYMBOL: [f"GENE{name}" for name in names]}, index=names)
+    var.iloc[1, 0], var.iloc[2, 0] = None, names[2]
+    values = np.zeros((2, 100))
+    values[1, :40] = np.arange(1, 41)
+    found, means = profile_values(var, values, [0, 1], 2)
+    assert found["rows"][:4] == ["GENE1000 (1000)", "1001", "1002", "GENE1003 (1003)"]
+    np.testing.assert_allclose(means[1], np.arange(1, 41), atol=2e-3)
+
+
 def test_a_screen_of_one_compound_has_no_neighbours_and_everything_else() -> None:
     content = explored(1)
     assert content["n"] == len(content["ids"]) == 1
