@@ -67,7 +67,8 @@ class FeatureColumns(Settings):
     pattern: str | None = Field(None, description="regular expression that a feature's whole name matches")
     annotation: str | None = Field(
         None,
-        description="table of features, first column the feature's name, the others copied to var; a column symbol names genes in the explorer",
+        description="table of features, first column the feature's name, the others copied to var; one called symbol names "
+        "genes in the explorer",
     )
 
     @model_validator(mode="after")
