@@ -171,7 +171,7 @@ def compounds_with(inputs: "MuData", modalities: Sequence[str], role: str | None
     obs = inputs[keys.MOLECULE].obs
     chosen = np.ones(len(obs), dtype=bool) if role is None else (obs[keys.SPLIT].astype(str) == role).to_numpy()
     for modality in set(modalities) - {keys.MOLECULE}:
-        chosen &= obs[modality].to_numpy(dtype=bool)
+        chosen = chosen & obs[modality].to_numpy(dtype=bool)
     return list(obs.index[chosen].astype(str))
 
 

@@ -60,6 +60,8 @@ def test_compounds_get_the_mean_of_their_wells(simulated: SimulatedScreen, scree
         features=Path("out/features.h5ad"),
         compounds=Path("out/compounds.tsv"),
         profiles=Path("out/profiles.h5ad"),
+        aliases=Path("out/aliases.tsv"),
+        state=Path("out/state.safetensors"),
         **out,
     )
     features = read_anndata(Path("out/features.h5ad"))

@@ -44,10 +44,10 @@ MADE_FROM = {
     "evaluate_disentanglement": {"select_model"},
     "summarize_folds": {"evaluate_retrieval", "evaluate_disentanglement"},
     "describe_compounds": {"evaluate_retrieval"},
-    "explorer": {"describe_compounds"},
     "train_decoder": {"select_model"},
     "evaluate_counterfactuals": {"train_decoder"},
     "summarize_counterfactuals": {"evaluate_counterfactuals"},
+    "explorer": {"describe_compounds", "summarize_counterfactuals"},
     "report": {
         "summarize_folds",
         "summarize_counterfactuals",
