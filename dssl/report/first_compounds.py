@@ -57,7 +57,8 @@ def first_sentences(compounds: pd.DataFrame, settings: DescribeCompoundsSettings
         more = f" and {len(everything) - N_NAMED} more" if len(everything) > N_NAMED else ""
         told.append(f"{len(everything):,} {'is' if len(everything) == 1 else 'are'} all three: {names}{more}.")
     else:
-        told.append("None is all three; the list below begins with those that come nearest to it.")
+        what = "all three" if is_called else "shown to be all three"
+        told.append(f"None is {what}; the list below begins with those that come nearest to it.")
     return told
 
 
@@ -159,7 +160,7 @@ def first_table(compounds: pd.DataFrame, n_shown: int) -> Table:
                 quoted=True,
             ),
             Cell(str(row[keys.PRIORITY_REASON]), quoted=True),
-            Cell(_activity(row), f"{row[keys.N_WELLS]:.0f} wells"),
+            Cell(_activity(row), count(int(row[keys.N_WELLS]), "well")),
             *(_rank(row, rank, percentile) for rank, percentile in RANKS),
             Cell(number(_float(row[keys.TRAINING_SIMILARITY]), 2)),
         ]

@@ -36,7 +36,7 @@ def test_unknown_answers_count_as_no_but_are_not_said_to_be(compounds: pd.DataFr
     unknown = compounds.assign(active=pd.NA, novel=pd.NA)
     first, second = first_sentences(unknown, SETTINGS)
     assert "none of which could be called active or not, 5 are confidently matched" in first
-    assert second.startswith("None is all three")
+    assert second.startswith("None is shown to be all three")
 
 
 def test_never_held_out_is_said(compounds: pd.DataFrame) -> None:
