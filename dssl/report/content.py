@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 MISSING = "\N{EN DASH}"
+# what is nearer to 0 is an error of rounding, not a number to read
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,8 @@ def number(value: float, digits: int = 3) -> str:
     """A number with so many significant digits, a true minus sign, and a dash where it is missing."""
     if math.isnan(value):
         return MISSING
+    if abs(value) < ROUNDING:
+        value = 0.0
     if value != 0 and (abs(value) < 1e-3 or abs(value) >= 1e5):
         return f"{value:.{digits - 1}e}".replace("-", "\N{MINUS SIGN}")
     decimals = max(0, digits - len(str(int(abs(value))))) if abs(value) >= 1 else digits

@@ -73,6 +73,8 @@ def umap_figure(compounds: "AnnData", molecules: "AnnData", values: "pd.Series[A
     of_modality = {keys.PHENOTYPE: compounds, keys.MOLECULE: molecules}
     panels = [panel for panel in PANELS if panel[1] in of_modality[panel[0]].obsm]
     numeric = is_numeric_dtype(values) and not is_bool_dtype(values) and values.nunique() > N_COLOURED
+    if not numeric:
+        values = named(values)
     with style():
         canvas = Canvas(figsize=(8.6, 3.1 * (len(panels) // 2)), layout="constrained")
         axes = canvas.subplots(len(panels) // 2, 2, squeeze=False).ravel()
@@ -137,24 +139,34 @@ def _scatter_numeric(axis: Any, points: NDArray[Any], own: "pd.Series[Any]", val
     ]
 
 
-def _scatter_categories(axis: Any, points: NDArray[Any], own: "pd.Series[Any]", values: "pd.Series[Any]") -> list[Any]:
+def named(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Names of groups; an empty text is a missing one."""
+    return values.astype(object).where(values.astype(str).str.strip() != "")
+
+
+def coloured_groups(values: "pd.Series[Any]") -> tuple[dict[str, int], dict[str, int]]:
+    """Sizes of the groups that get a colour, the largest first, and of what stays grey: other groups, and not known."""
     counts = values.dropna().astype(str).value_counts()
     # a stable order among groups of equal size, so that the page is the same at every run
     names = sorted(counts.index, key=lambda name: (-counts[name], name))
+    coloured = {name: int(counts[name]) for name in names[:N_COLOURED]}
+    rest = {"others": int(counts[names[N_COLOURED:]].sum()), "not known": int(values.isna().sum())}
+    return coloured, {words: n for words, n in rest.items() if n}
+
+
+def _scatter_categories(axis: Any, points: NDArray[Any], own: "pd.Series[Any]", values: "pd.Series[Any]") -> list[Any]:
+    coloured, in_grey = coloured_groups(values)
     text = own.astype(object).where(own.notna(), "").astype(str).to_numpy()
-    others = ~np.isin(text, names[:N_COLOURED])
+    others = ~np.isin(text, list(coloured))
     handles = []
     if others.any():
         axis.scatter(*points[others].T, s=12, c=GREY, lw=0, rasterized=len(points) > 5000)
-    for number, name in enumerate(names[:N_COLOURED]):
+    for number, (name, n) in enumerate(coloured.items()):
         colour, marker = category_style(number)
         chosen = text == name
         axis.scatter(*points[chosen].T, s=18, c=colour, marker=marker, lw=0, alpha=0.85, rasterized=len(points) > 5000)
-        handles.append(axis.scatter([], [], s=26, c=colour, marker=marker, label=f"{_short(name)} ({counts[name]})"))
-    if len(names) > N_COLOURED or values.isna().any():
-        rest = len(values) - int(counts[names[:N_COLOURED]].sum())
-        handles.append(axis.scatter([], [], s=26, c=GREY, label=f"others ({rest})"))
-    return handles
+        handles.append(axis.scatter([], [], s=26, c=colour, marker=marker, label=f"{_short(name)} ({n})"))
+    return handles + [axis.scatter([], [], s=26, c=GREY, label=f"{words} ({n})") for words, n in in_grey.items()]
 
 
 def _short(text: str, width: int = 26) -> str:

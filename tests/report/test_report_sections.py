@@ -17,7 +17,7 @@ from dssl.report.funnel import reason_kinds
 from dssl.report.information import information_figure, information_table
 from dssl.report.knowledge import knowledge_section, mean_probes
 from dssl.report.leakage import leakage_sentence, leakage_table
-from dssl.report.maps import maps_section
+from dssl.report.maps import coloured_groups, maps_section, named
 from dssl.report.plates import flagged_sentence, plate_maps, plates_parts
 from dssl.report.retrieval import retrieval_section
 from dssl.report.retrieval_tables import best_methods, main_table
@@ -34,6 +34,7 @@ from dssl.settings.preparation import PairAndSplitSettings
         (107.0, "107"),
         (1234.5, "1,234"),
         (0.00012, "1.20e\N{MINUS SIGN}04"),
+        (-2.2e-16, "0.000"),
         (float("nan"), "\N{EN DASH}"),
     ],
 )
@@ -251,6 +252,15 @@ def test_maps_take_columns_of_molecules_and_survive_missing_values(made: ModuleT
     assert "the same empty" in note.text
     compounds.obs[keys.SPLIT] = keys.TRAIN
     assert "Outlined" not in maps_section(compounds, molecules, "full", []).parts[-1].caption
+
+
+def test_groups_of_a_map_are_coloured_by_size_and_the_rest_is_grey() -> None:
+    texts = [f"group {size:02}" for size in range(1, 15) for _ in range(size)]
+    values = named(pd.Series([*texts, "", " ", None, np.nan], dtype=object))
+    coloured, in_grey = coloured_groups(values)
+    assert coloured == {f"group {size:02}": size for size in range(14, 2, -1)}
+    assert in_grey == {"others": 2 + 1, "not known": 4}
+    assert coloured_groups(named(pd.Series(["a", "b"]))) == ({"a": 1, "b": 1}, {})
 
 
 def test_tables_begin_with_the_phenotype_and_the_whole_library(made: ModuleType) -> None:
