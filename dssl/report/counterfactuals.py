@@ -114,8 +114,17 @@ def verdicts(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[Verdict]:
     return found
 
 
+def context_words(column: str, task: str) -> str:
+    """Which context is asked about: from its profiles one more, from its structure any."""
+    return f"{'Another' if task == TRANSFER else 'Any'} {in_sentence(column)}"
+
+
+def _title(column: str, task: str) -> str:
+    return f"{context_words(column, task)}, {TASK_NAMES[task]}"
+
+
 def _sentence(found: Verdict) -> str:
-    return f"A compound's profile in another {in_sentence(found.column)}, {TASK_NAMES[found.task]}: {found.words}"
+    return f"{_title(found.column, found.task)}: {found.words}"
 
 
 def _unanswered(summary: pd.DataFrame, left_out: pd.DataFrame) -> list[str]:
@@ -154,7 +163,7 @@ def _figure(summary: pd.DataFrame) -> Figure:
             interval_dots(axis, [name for name, *_ in dots], dots)
             axis.axvline(0, color="#8A949E", lw=0.8, zorder=0)
             n = int(rows["n_compounds"].max())
-            axis.set_title(f"Another {in_sentence(column)}, {TASK_NAMES[task]} (n = {n} compounds)", parse_math=False)
+            axis.set_title(f"{_title(column, task)} (n = {n} compounds)", parse_math=False)
         axes[-1].set_xlabel("R² of predicted profiles of held-out compounds (1: as measured; 0: mean training profile)")
         uri = svg_uri(canvas)
     return Figure(
@@ -175,7 +184,7 @@ def _figure(summary: pd.DataFrame) -> Figure:
 def _table(summary: pd.DataFrame, comparisons: pd.DataFrame) -> Table:
     rows: list[list[Cell]] = []
     for column, task, of_task in _by_task(summary):
-        rows.append([Cell(f"Another {in_sentence(column)}, {TASK_NAMES[task]}")])
+        rows.append([Cell(_title(column, task))])
         tests = comparisons[(comparisons[COLUMN] == column) & (comparisons[TASK] == task)]
         tests = tests[tests["metric"] == "squared_error"].set_index("method_b")
         for method in dict.fromkeys(of_task[METHOD]):

@@ -10,7 +10,7 @@ from dssl import keys
 from dssl.evaluation.counterfactual_queries import CONTEXT
 from dssl.evaluation.counterfactuals import COLUMN, TASK
 from dssl.report.content import number
-from dssl.report.counterfactuals import NAMES, TASK_NAMES, TRANSFER, Verdict, verdicts
+from dssl.report.counterfactuals import NAMES, TASK_NAMES, TRANSFER, Verdict, context_words, verdicts
 from dssl.report.explorer.container import smallest_unsigned
 from dssl.report.explorer.profiles import grouping_words
 from dssl.report.names import in_sentence
@@ -115,7 +115,7 @@ def _question(found: Verdict, other: str) -> dict[str, Any]:
         why = "predictions are no better than the mean training profile"
     return {
         "column": column,
-        "title": f"Another {column}, {way}",
+        "title": f"{context_words(found.column, found.task)}, {way}",
         "error": found.words,
         "shown": not why,
         "why": why,
