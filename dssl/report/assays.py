@@ -24,7 +24,7 @@ from dssl.report.content import (
     records,
 )
 from dssl.report.figures import OTHER_METHODS, PALETTE, csv_text, interval_dots, style, svg_uri
-from dssl.report.retrieval_tables import METRIC_NAMES, SIGNIFICANT
+from dssl.report.retrieval_tables import METRIC_NAMES, SIGNIFICANT, comparison_cells, score_cell
 from dssl.report.retrieval_words import METHOD_WORDS
 
 ALL, COMPLETE, ALONE, SCREEN = "all_compounds", "complete_compounds", "pair_alone", "dssl"
@@ -181,7 +181,7 @@ def _table(pooled: pd.DataFrame, words: dict[str, str]) -> Table:
             scores = {str(row["metric"]): row for row in records(lines)}
             first = next(iter(scores.values()))
             head = [Cell(method), Cell(f"{first['n_compounds']:.0f}"), Cell(number(first["library_size"]))]
-            rows.append([*head, *(_score(scores[metric]) for metric in METRIC_NAMES)])
+            rows.append([*head, *(score_cell(scores[metric]) for metric in METRIC_NAMES)])
         chance = dict(zip(block["metric"], block["chance"], strict=True))
         rows.append([Cell("chance"), Cell(""), Cell(""), *(Cell(number(chance[metric])) for metric in METRIC_NAMES)])
     caption = (
@@ -192,28 +192,12 @@ def _table(pooled: pd.DataFrame, words: dict[str, str]) -> Table:
     return Table(caption, ["method", "n", "library size", *METRIC_NAMES.values()], rows, folded=True)
 
 
-def _score(row: dict[str, Any]) -> Cell:
-    notes = (interval(row["ci_low"], row["ci_high"]), p_text(row["p_value"]))
-    return Cell(number(row["value"]), "\n".join(filter(None, notes)))
-
-
 def _comparisons(comparisons: pd.DataFrame, words: dict[str, str]) -> Table:
     rows: list[list[Cell]] = []
     for pair in ASSAY_PAIRS:
         rows.append([Cell(" and ".join(words[modality] for modality in pair))])
-        rows += [
-            [
-                Cell(METRIC_NAMES[str(row["metric"])]),
-                Cell(f"{row['method_a']} \N{MINUS SIGN} {row['method_b']}"),
-                Cell(number(row["difference"]), strong=bool(row["p_holm"] < SIGNIFICANT)),
-                Cell(interval(row["ci_low"], row["ci_high"])),
-                Cell(p_text(row["p_value"])),
-                Cell(p_text(row["p_holm"])),
-                Cell(f"{row['n_compounds']:.0f}"),
-            ]
-            for row in records(comparisons[comparisons["pair"] == pair_name(pair)])
-            if row["metric"] in (MRR, MEAN_NORMALIZED_RANK)
-        ]
+        of_pair = comparisons[comparisons["pair"] == pair_name(pair)]
+        rows += map(comparison_cells, records(of_pair[of_pair["metric"].isin([MRR, MEAN_NORMALIZED_RANK])]))
     caption = (
         "Paired comparisons on the same compounds, both directions of a compound together: mean difference, 95 % interval "
         "(bootstrap), two-sided p (random signs), and p corrected for the comparisons of the pair in the same metric (Holm). "

@@ -52,7 +52,9 @@ def main_table(main: pd.DataFrame) -> Table:
             scores = {str(row["metric"]): row for row in records(lines)}
             first = next(iter(scores.values()))
             head = [Cell(str(method)), Cell(f"{first['n_compounds']:.0f}"), Cell(number(first["library_size"]))]
-            rows.append([*head, *(_score(scores.get(name), str(method) == best.get(name)) for name in METRIC_NAMES)])
+            rows.append(
+                [*head, *(score_cell(scores.get(name), str(method) == best.get(name)) for name in METRIC_NAMES)]
+            )
         chance = dict(zip(block["metric"], block["chance"], strict=True))
         rows.append(
             [Cell("chance"), Cell(""), Cell(""), *(Cell(number(chance.get(m, float("nan")))) for m in METRIC_NAMES)]
@@ -79,11 +81,25 @@ def best_methods(block: pd.DataFrame) -> dict[str, str]:
     return found
 
 
-def _score(row: dict[str, Any] | None, strong: bool = False) -> Cell:
+def score_cell(row: dict[str, Any] | None, strong: bool = False) -> Cell:
+    """A score with its interval and p-value; a dash where there is none."""
     if row is None:
         return Cell(MISSING)
     notes = (interval(row["ci_low"], row["ci_high"]), p_text(row["p_value"]))
     return Cell(number(row["value"]), "\n".join(filter(None, notes)), strong)
+
+
+def comparison_cells(row: dict[str, Any]) -> list[Cell]:
+    """A paired comparison: metric, methods, difference (bold: significant after correction), interval, p-values, n."""
+    return [
+        Cell(METRIC_NAMES[str(row["metric"])]),
+        Cell(f"{row['method_a']} \N{MINUS SIGN} {row['method_b']}"),
+        Cell(number(row["difference"]), strong=bool(row["p_holm"] < SIGNIFICANT)),
+        Cell(interval(row["ci_low"], row["ci_high"])),
+        Cell(p_text(row["p_value"])),
+        Cell(p_text(row["p_holm"])),
+        Cell(f"{row['n_compounds']:.0f}"),
+    ]
 
 
 def comparison_table(comparisons: pd.DataFrame) -> Table:
@@ -92,18 +108,7 @@ def comparison_table(comparisons: pd.DataFrame) -> Table:
     rows: list[list[Cell]] = []
     for (direction, library), block in shown.groupby(["direction", "library"], sort=False):
         rows.append([Cell(_place(direction, library))])
-        rows += [
-            [
-                Cell(METRIC_NAMES[str(row["metric"])]),
-                Cell(f"{row['method_a']} \N{MINUS SIGN} {row['method_b']}"),
-                Cell(number(row["difference"]), strong=bool(row["p_holm"] < SIGNIFICANT)),
-                Cell(interval(row["ci_low"], row["ci_high"])),
-                Cell(p_text(row["p_value"])),
-                Cell(p_text(row["p_holm"])),
-                Cell(f"{row['n_compounds']:.0f}"),
-            ]
-            for row in records(block)
-        ]
+        rows += map(comparison_cells, records(block))
     caption = (
         "Paired comparisons on the same compounds, compound level: mean difference, 95 % interval (bootstrap), "
         "two-sided p (random signs), and p corrected for the comparisons with all other methods in the same metric, "
@@ -125,7 +130,7 @@ def level_table(others: pd.DataFrame) -> Table:
             first = next(iter(scores.values()))
             head = [Cell(str(method)), Cell(f"{first['n_queries']:.0f}"), Cell(number(first["library_size"]))]
             chance = Cell(number(scores[MRR]["chance"] if MRR in scores else float("nan")))
-            rows.append([*head, _score(scores.get(MRR)), chance, _score(scores.get(MEAN_NORMALIZED_RANK))])
+            rows.append([*head, score_cell(scores.get(MRR)), chance, score_cell(scores.get(MEAN_NORMALIZED_RANK))])
     caption = (
         "The same for single treatments (compound and dose) and single wells; scores are averaged per compound "
         "first, so that compounds with many wells do not count more."

@@ -58,16 +58,16 @@ def retrieval_sentences(main: pd.DataFrame, comparisons: pd.DataFrame) -> list[s
     """A few sentences for each direction: shares found, chance, the strongest control, and whether the model beats it."""
     found = []
     for direction in ASKED:
-        rows = whole_library(main, direction)
+        rows, compared = whole_library(main, direction), whole_library(comparisons, direction)
         scores = {(str(row["method"]), str(row["metric"])): row for row in records(rows)}
         if (LEARNED, MRR) not in scores:
             continue
         told = [_found_sentence(direction, scores), chance_verdict(scores[LEARNED, MRR])]
         control = strongest_control(rows)
         if control:
-            told.append(_control_sentence(control, scores, whole_library(comparisons, direction)))
+            told.append(_control_sentence(control, scores, compared))
         if (LEARNED, MEAN_NORMALIZED_RANK) in scores:
-            told.append(_whole_list_sentence(scores, rows, whole_library(comparisons, direction)))
+            told.append(_whole_list_sentence(scores, rows, compared))
         found.append(" ".join(told))
     return found
 
