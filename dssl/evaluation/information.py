@@ -13,6 +13,8 @@ from dssl.evaluation.ranks import Floats
 
 # of the temperature, in units of the mean squared distance of codes that do not match; searched on a log scale
 TEMPERATURES = (1e-4, 1e2)
+# scores in memory at a time
+BLOCK_CELLS = 2_000_000
 
 
 class Bound(NamedTuple):
@@ -53,7 +55,7 @@ def infonce_lower_bound(draws: NDArray[Any], other_means: NDArray[Any], temperat
 def fit_temperature(draws: NDArray[Any], other_means: NDArray[Any]) -> float:
     """Temperature with the highest `infonce_lower_bound`; fit it on other pairs than the bound is then given for."""
     checked = _checked(draws, other_means)
-    unit = float(np.mean([_squared_distances(drawn, other_means).mean() for drawn in checked])) or 1.0
+    unit = float(np.mean([_mean_squared_distance(drawn, other_means) for drawn in checked])) or 1.0
     low, high = (math.log(factor * unit) for factor in TEMPERATURES)
 
     def loss(log_temperature: float) -> float:
@@ -141,10 +143,19 @@ def _squared_distances(drawn: Floats, means: NDArray[Any]) -> Floats:
     return np.asarray((drawn**2).sum(axis=1)[:, None] + (wide**2).sum(axis=1)[None] - 2 * products)
 
 
+def _mean_squared_distance(drawn: Floats, means: NDArray[Any]) -> float:
+    """Mean of `_squared_distances`, without them."""
+    lengths = (drawn**2).sum(axis=1).mean() + (np.asarray(means, dtype=np.float64) ** 2).sum(axis=1).mean()
+    return float(lengths - 2 * drawn.mean(axis=0) @ means.mean(axis=0, dtype=np.float64))
+
+
 def _gains(drawn: Floats, means: NDArray[Any], temperature: float) -> Floats:
     """What each pair adds to the bound."""
-    scores = -_squared_distances(drawn, means) / (2 * temperature)
-    return np.asarray(np.diagonal(scores) - _log_mean_exp(scores))
+    gains, n_rows = np.empty(len(drawn)), max(1, BLOCK_CELLS // len(means))
+    for start in range(0, len(drawn), n_rows):
+        scores = -_squared_distances(drawn[start : start + n_rows], means) / (2 * temperature)
+        gains[start : start + n_rows] = np.diagonal(scores, start) - _log_mean_exp(scores)
+    return gains
 
 
 def _log_mean_exp(scores: Floats) -> Floats:

@@ -89,9 +89,13 @@ class _FusedInfoNCE(torch.autograd.Function):
         n = len(first)
         scaled = first / temperature
         blocks = [slice(start, start + max(1, BLOCK_ENTRIES // n)) for start in range(0, n, max(1, BLOCK_ENTRIES // n))]
-        weights, rows, columns = first.new_empty(n, n), first.new_empty(n), first.new_zeros(n)
+        # without a gradient nothing has to be kept of a block
+        weights = first.new_empty(n if with_gradient else min(n, blocks[0].stop), n)
+        rows, columns = first.new_empty(n), first.new_zeros(n)
         for block in blocks:
-            part = torch.mm(scaled[block], second.T, out=weights[block]).exp_()
+            queries = scaled[block]
+            kept = weights[block] if with_gradient else weights[: len(queries)]
+            part = torch.mm(queries, second.T, out=kept).exp_()
             if left_out is not None:
                 part.masked_fill_(left_out[block], 0)
             torch.sum(part, 1, out=rows[block])

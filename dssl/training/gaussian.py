@@ -11,7 +11,7 @@ from dssl.keys import MODALITIES, MOLECULE, PHENOTYPE
 from dssl.model.canonical import CanonicalDirections, canonical_directions
 from dssl.model.gaussian_bottleneck import information_of_snr, kept, snr
 from dssl.model.held_out_correlations import HeldOut, held_out_correlations
-from dssl.model.shared import SharedModel, beta_scales
+from dssl.model.shared import SharedModel, beta_scales, shared_loss
 from dssl.model.specific import SpecificModel, freeze
 from dssl.settings.learning import CodeSettings, EncoderSettings, TrainSharedSettings, TrainSpecificSettings
 from dssl.training.data import TrainingData
@@ -102,7 +102,8 @@ def solve_shared(
     metrics |= settle_shared(model, data_train, data_validation)
     if not metrics["n_kept"]:
         logger.warning("beta %g: no direction's squared correlation exceeds beta / (1 + beta), the code is zero", beta)
-    history = [_record(validate_shared(model, data_train, beta), metrics)]
+    of_train = shared_loss(model, data_train.pooled, data_train.molecule, beta, None, kl_scale=settings.kl_scale)
+    history = [_record({name: float(value) for name, value in of_train.items()}, metrics)]
     return model, history, {**metrics, **beta_nats, "best_epoch": 1}
 
 

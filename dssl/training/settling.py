@@ -74,10 +74,15 @@ def settle_centers(
 
 
 def spread_of_others(first: Tensor, second: Tensor) -> Tensor:
-    """Standard deviation of the cosines of unit vectors (n, d) with those of other rows (n, d)."""
-    cosines = first @ second.T
-    others = ~torch.eye(len(cosines), dtype=torch.bool, device=cosines.device)
-    return cosines[others].std(correction=0)
+    """Standard deviation of the cosines of unit vectors (n, d) with those of other rows (n, d), without all (n, n) of them.
+
+    The sum of a_i.b_j over all i and j is (sum a).(sum b), and that of its square the trace of (A^T A)(B^T B).
+    """
+    a, b = first.double(), second.double()
+    matches, n_others = (a * b).sum(1), len(a) * (len(a) - 1)
+    mean = (a.sum(0) @ b.sum(0) - matches.sum()) / n_others
+    mean_square = (((a.T @ a) * (b.T @ b)).sum() - matches.square().sum()) / n_others
+    return (mean_square - mean.square()).clamp_min(0).sqrt().to(first)
 
 
 def _mean_codes(model: SharedModel, data: TrainingData) -> CodesOfCompounds:
