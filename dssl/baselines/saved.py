@@ -12,7 +12,7 @@ from dssl.baselines.learned import build
 from dssl.baselines.pair_model import PairModel
 from dssl.evaluation.retrieval import unit_rows
 from dssl.settings.learning import TrainSharedSettings
-from dssl.training.encode import SMALLEST_SPREAD
+from dssl.training.encode import side_by_side
 from dssl.training.saved import fill
 from dssl.training.tensorfile import read_tensors, write_tensors
 
@@ -54,11 +54,8 @@ def encode_shared(models: Sequence[PairModel], modality: str, inputs: NDArray[An
     Unit vectors; the dot product of two rows is the mean over the models of their cosines, each weighed by the inverse of
     its spread.
     """
-    weights = np.array([1 / max(float(model.spread), SMALLEST_SPREAD) for model in models])
-    roots = np.sqrt(weights / weights.sum())
-    parts = [root * unit_rows(_shared_code(model, modality, inputs)) for root, model in zip(roots, models, strict=True)]
-    joined = np.concatenate(parts, axis=1)
-    return np.asarray(joined, dtype=np.float32)
+    codes = [unit_rows(_shared_code(model, modality, inputs)) for model in models]
+    return side_by_side(codes, [float(model.spread) for model in models])
 
 
 def _shared_code(model: PairModel, modality: str, inputs: NDArray[Any]) -> NDArray[np.float32]:

@@ -1,5 +1,7 @@
 """Centres of codes: what is subtracted before codes are compared."""
 
+from collections.abc import Iterable
+
 from torch import Tensor, nn, zeros
 from torch.nn import functional
 
@@ -17,13 +19,15 @@ class CodeCenters(nn.Module):
     ----------
     size : int
         Dimension d of the codes.
+    names : iterable of str
+        One for each code: the modality, where it has one code.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, names: Iterable[str] = MODALITIES) -> None:
         super().__init__()
-        for modality in MODALITIES:
-            self.register_buffer(modality, zeros(size))
+        for name in names:
+            self.register_buffer(name, zeros(size))
 
-    def forward(self, modality: str, codes: Tensor) -> Tensor:
-        """Unit vectors (n, d) from the modality's centre to codes (n, d)."""
-        return functional.normalize(codes - self.get_buffer(modality), dim=1)
+    def forward(self, name: str, codes: Tensor) -> Tensor:
+        """Unit vectors (n, d) from the centre of that name to codes (n, d)."""
+        return functional.normalize(codes - self.get_buffer(name), dim=1)

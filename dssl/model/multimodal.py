@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from dssl.errors import ConfigError
+from dssl.model.centers import CodeCenters
 from dssl.model.distributions import CodeDistribution, code_distribution, unit_codes
 from dssl.model.encoders import make_encoder
 from dssl.model.ranks import by_rows
@@ -29,11 +30,20 @@ class MultimodalModel(nn.Module):
         "common": each modality has one code, compared with all others: what all share. "pairs": each modality has a code
         for every other one: also what two of them share and a third has not, at M - 1 encoders for each of M modalities.
 
+    Attributes
+    ----------
+    centers : CodeCenters
+        Zeros until they are set, as the mean of the codes over training compounds.
+    spreads : Tensor, (pairs,)
+        Standard deviation of the cosines of compounds that do not match, for each of `pairs`; 1 until it is set.
+
     Raises
     ------
     ConfigError
         If there are fewer than two modalities, or a name holds a dot.
     """
+
+    spreads: Tensor
 
     def __init__(
         self,
@@ -49,31 +59,39 @@ class MultimodalModel(nn.Module):
         self.input_sizes, self.sharing = dict(input_sizes), sharing
         self.encoder_settings, self.code_settings, self.contrastive_settings = encoder, code, contrastive
         self.pairs: list[Pair] = list(combinations(input_sizes, 2))
-        keys = {self._key(modality, pair): modality for pair in self.pairs for modality in pair}
+        keys = {self.key(modality, pair): modality for pair in self.pairs for modality in pair}
         self.encoders = nn.ModuleDict(
             {key: make_encoder(input_sizes[modality], code.size, encoder) for key, modality in keys.items()}
         )
         self.contrast = Contrast(contrastive)
+        self.centers = CodeCenters(code.size, keys)
+        self.register_buffer("spreads", torch.ones(len(self.pairs)))
 
     def features(self, modality: str, inputs: Tensor, pair: Pair) -> Tensor:
         """Features (n, d) of inputs (n, k), from which the code's distribution is made."""
-        return by_rows(self.encoders[self._key(modality, pair)], inputs)
+        return by_rows(self.encoders[self.key(modality, pair)], inputs)
 
     def code(self, modality: str, inputs: Tensor, pair: Pair) -> Tensor:
-        """Mean directions of a modality's code in one pair (the same in all pairs if "common"), unit vectors (n, d)."""
-        return unit_codes(code_distribution(self.features(modality, inputs, pair), self.code_settings), None)
+        """Mean directions of a modality's code in one pair (the same in all pairs if "common"), unit vectors (n, d).
+
+        They are centred, as codes are compared.
+        """
+        mean = unit_codes(code_distribution(self.features(modality, inputs, pair), self.code_settings), None)
+        centred: Tensor = self.centers(self.key(modality, pair), mean)
+        return centred
 
     def pair_features(self, inputs: Mapping[str, Tensor]) -> dict[Pair, tuple[Tensor, Tensor]]:
         """Features of both modalities of every pair; each encoder runs once."""
         made: dict[str, Tensor] = {}
         for pair in self.pairs:
             for modality in pair:
-                key = self._key(modality, pair)
+                key = self.key(modality, pair)
                 if key not in made:
                     made[key] = self.features(modality, inputs[modality], pair)
-        return {pair: (made[self._key(pair[0], pair)], made[self._key(pair[1], pair)]) for pair in self.pairs}
+        return {pair: (made[self.key(pair[0], pair)], made[self.key(pair[1], pair)]) for pair in self.pairs}
 
-    def _key(self, modality: str, pair: Pair) -> str:
+    def key(self, modality: str, pair: Pair) -> str:
+        """Name of a modality's encoder and centre in one pair: the modality itself if "common"."""
         return modality if self.sharing == "common" else f"{modality} of {pair[0]}, {pair[1]}"
 
 

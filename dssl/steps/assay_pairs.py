@@ -128,13 +128,15 @@ def _codes(
 
 
 def encode_pair(models: Sequence["MultimodalModel"], modality: str, inputs: Floats, pair: Pair) -> Floats:
-    """Mean directions of a modality's codes in a pair, model after model: their cosine is the mean of the models'."""
+    """A modality's codes in a pair, model after model: their cosine is the mean of the models', each by its spread."""
     import torch
 
-    of_model = next(known for known in models[0].pairs if set(known) == set(pair))
+    from dssl.training.encode import side_by_side
+
+    number = next(number for number, known in enumerate(models[0].pairs) if set(known) == set(pair))
     with torch.no_grad():
-        codes = [model.code(modality, torch.from_numpy(inputs), of_model).numpy() for model in models]
-    return np.concatenate(codes, axis=1)
+        codes = [model.code(modality, torch.from_numpy(inputs), model.pairs[number]).numpy() for model in models]
+    return side_by_side(codes, [float(model.spreads[number]) for model in models])
 
 
 def _controls(fold: Fold, pair: Pair, settings: TrainBaselineSettings) -> tuple["AnnData", pd.DataFrame]:

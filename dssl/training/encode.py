@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -81,6 +82,14 @@ def weights(models: Models) -> NDArray[np.float64]:
     spreads = np.array([max(float(shared.spread), SMALLEST_SPREAD) for shared, _ in models])
     weight = 1 / (np.bincount(found)[found] * spreads)
     return np.asarray(weight / weight.sum())
+
+
+def side_by_side(codes: Sequence[NDArray[Any]], spreads: Sequence[float]) -> Floats:
+    """Unit vectors (n, d) of models of one kind as one (n, sum of d): a cosine is the mean of theirs, each by its inverse spread."""
+    weight = np.array([1 / max(spread, SMALLEST_SPREAD) for spread in spreads])
+    roots = np.sqrt(weight / weight.sum())
+    joined = np.concatenate([root * code for root, code in zip(roots, codes, strict=True)], axis=1)
+    return np.asarray(joined, dtype=np.float32)
 
 
 def kinds(models: Models) -> list[int]:

@@ -1,5 +1,7 @@
 """Validation metrics of a pair of shared codes: retrieval in both directions, participation ratios."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from torch import Tensor
 
@@ -23,16 +25,21 @@ def shared_code_metrics(phenotype: Tensor, molecule: Tensor) -> Record:
         `mean_normalized_rank`), and the participation ratio of each modality's code.
     """
     record: Record = {}
-    for direction, sides in zip(DIRECTIONS, ((phenotype, molecule), (molecule, phenotype)), strict=True):
-        record |= {f"{name}_{direction}": value for name, value in _retrieval(*sides).items()}
-    for name in RETRIEVAL_METRICS:
-        record[name] = sum(record[f"{name}_{direction}"] for direction in DIRECTIONS) / len(DIRECTIONS)
+    found = [retrieval_of(phenotype, molecule), retrieval_of(molecule, phenotype)]
+    for direction, values in zip(DIRECTIONS, found, strict=True):
+        record |= {f"{name}_{direction}": value for name, value in values.items()}
+    record |= mean_record(found)
     record[f"participation_ratio_{PHENOTYPE}"] = participation_ratio(phenotype.cpu().numpy())
     record[f"participation_ratio_{MOLECULE}"] = participation_ratio(molecule.cpu().numpy())
     return record
 
 
-def _retrieval(queries: Tensor, items: Tensor) -> Record:
+def mean_record(records: Sequence[Record]) -> Record:
+    """Mean of every value."""
+    return {name: sum(record[name] for record in records) / len(records) for name in records[0]}
+
+
+def retrieval_of(queries: Tensor, items: Tensor) -> Record:
     """Means of `RETRIEVAL_METRICS` over queries (n, d); a slice of the similarities (n, n) is in memory at a time."""
     n_rows = max(1, CHUNK_CELLS // len(items))
     parts = []

@@ -13,13 +13,13 @@ from numpy.typing import ArrayLike
 from torch import Generator, Tensor
 
 from dssl.errors import PairingError
-from dssl.evaluation.retrieval import retrieval_metrics
 from dssl.keys import MOLECULE
-from dssl.model.multimodal import MultimodalModel, multimodal_loss
+from dssl.model.multimodal import MultimodalModel, Pair, multimodal_loss
 from dssl.settings.learning import Sharing, TrainSharedSettings, ViewSettings
 from dssl.training.device import resolve_device
 from dssl.training.fit import EpochCallback, Record, fit
-from dssl.training.metrics import RETRIEVAL_METRICS
+from dssl.training.metrics import mean_record, retrieval_of
+from dssl.training.settling import spread_of_others
 from dssl.training.views import perturb, released_augmentation
 
 
@@ -89,7 +89,9 @@ def train_multimodal(
     -------
     MultimodalModel, list of dict, dict
         As in `train_shared`; the metrics hold retrieval of the validation rows for every pair,
-        `mrr_<first>_<second>` (the mean of both directions), and the means over the pairs.
+        `mrr_<first>_<second>` (the mean of both directions), and the means over the pairs, of codes as they are
+        compared: about their mean over training rows if the mean rank of the validation rows, over all pairs, is better
+        so (`centered`).
     """
     device = resolve_device(settings.run)
     train, validation = data_train.to(device), data_validation.to(device)
@@ -121,7 +123,33 @@ def train_multimodal(
             "sharing": sharing,
         },
     )
-    return model, result.history, {**result.metrics, "best_epoch": result.best_epoch}
+    with torch.no_grad():
+        settled = settle_multimodal(model, train, validation, settings.code.center)
+    return model, result.history, {**result.metrics, **settled, "best_epoch": result.best_epoch}
+
+
+def settle_multimodal(
+    model: MultimodalModel, train: MultimodalData, validation: MultimodalData, may_center: bool
+) -> Record:
+    """Set the centres (see `train_multimodal`) and spreads of a trained model; retrieval of the validation rows with them."""
+    record = {**_retrieval(model, validation), "centered": 0.0}
+    if may_center:
+        means = {
+            model.key(name, pair): model.code(name, train.inputs[name][train.present[name]], pair).mean(0)
+            for pair in model.pairs
+            for name in pair
+        }
+        for key, mean in means.items():
+            model.centers.get_buffer(key).copy_(mean)
+        centered = _retrieval(model, validation)
+        if centered["mean_normalized_rank"] < record["mean_normalized_rank"]:
+            record = {**centered, "centered": 1.0}
+        else:
+            for key in means:
+                model.centers.get_buffer(key).zero_()
+    spreads = [spread_of_others(*_codes_of_both(model, validation, pair)) for pair in model.pairs]
+    model.spreads.copy_(torch.stack(spreads))
+    return record
 
 
 def _view(name: str, data: MultimodalData, rows: Tensor, settings: ViewSettings, generator: Generator) -> Tensor:
@@ -139,16 +167,25 @@ def _validate(model: MultimodalModel, data: MultimodalData, settings: TrainShare
     record: Record = {name: float(value) for name, value in terms.items()}
     if not math.isfinite(record["loss"]):
         return record
+    return record | _retrieval(model, data)
+
+
+def _retrieval(model: MultimodalModel, data: MultimodalData) -> Record:
+    """Retrieval in each pair, <metric>_<first>_<second>, the mean of both directions, and the means over the pairs."""
+    of_pairs = []
     for pair in model.pairs:
-        both = data.present[pair[0]] & data.present[pair[1]]
-        first, second = (model.code(name, data.inputs[name][both], pair) for name in pair)
-        similarity = (first @ second.T).double().cpu().numpy()
-        found = [retrieval_metrics(matrix) for matrix in (similarity, similarity.T)]
-        for name in RETRIEVAL_METRICS:
-            record[f"{name}_{pair[0]}_{pair[1]}"] = (found[0][name] + found[1][name]) / 2
-    for name in RETRIEVAL_METRICS:
-        record[name] = sum(record[f"{name}_{pair[0]}_{pair[1]}"] for pair in model.pairs) / len(model.pairs)
-    return record
+        first, second = _codes_of_both(model, data, pair)
+        of_pairs.append(mean_record([retrieval_of(first, second), retrieval_of(second, first)]))
+    named = zip(model.pairs, of_pairs, strict=True)
+    found = {f"{name}_{'_'.join(pair)}": value for pair, record in named for name, value in record.items()}
+    return found | mean_record(of_pairs)
+
+
+def _codes_of_both(model: MultimodalModel, data: MultimodalData, pair: Pair) -> tuple[Tensor, Tensor]:
+    """Codes of the rows that have both modalities of a pair."""
+    both = data.present[pair[0]] & data.present[pair[1]]
+    first, second = (model.code(name, data.inputs[name][both], pair) for name in pair)
+    return first, second
 
 
 def _check(values: Mapping[str, np.ndarray], present: Mapping[str, np.ndarray]) -> None:

@@ -11,7 +11,7 @@ from dssl.settings.learning import CodeSettings, ContrastiveSettings, EncoderSet
 from dssl.training.saved import fill
 from dssl.training.tensorfile import read_tensors, write_tensors
 
-FORMAT = "dssl-multimodal-model/1"
+FORMAT = "dssl-multimodal-model/2"
 
 
 def save_multimodal(path: Path, model: MultimodalModel, metadata: Mapping[str, Any]) -> None:
