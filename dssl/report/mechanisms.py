@@ -22,7 +22,7 @@ from dssl.report.content import (
     records,
 )
 from dssl.report.figures import GREY, INK, PALETTE, csv_text, style, svg_uri
-from dssl.report.names import in_sentence, readable
+from dssl.report.names import in_sentence, method_name, readable
 from dssl.report.retrieval_neighbors import ACROSS, NO_NEIGHBORS, neighbor_parts, neighbor_sentences
 from dssl.report.retrieval_tables import LEARNED, is_control
 
@@ -132,7 +132,7 @@ def _beside(each: Values, asked: pd.DataFrame) -> str:
     if each.control is None or known.empty:
         return ""
     n = int((known["control"] >= known[SHARING]).sum())
-    return f" The strongest control, {each.control}, does as well or better for {n} of the {len(known)}."
+    return f" The strongest control, {method_name(each.control)}, does as well or better for {n} of the {len(known)}."
 
 
 def _missed(missed: pd.DataFrame) -> str:
@@ -201,7 +201,7 @@ def mechanism_figure(each: Values, name: str) -> Figure:
         f"none for fewer than {FEWEST}). Left: of the molecules nearest to the phenotype of a compound that has it, how "
         "many have a value in common with that compound (where compounds have several values, not always this one). "
         "Orange-red tick: by chance; diamond: the strongest control"
-        f"{f', {each.control}' if each.control else ''}. Right: where the compound's own molecule stands among all "
+        f"{f', {method_name(each.control)}' if each.control else ''}. Right: where the compound's own molecule stands among all "
         "(100: always first; dashed, 50: chance). A mechanism can be found though its compounds are mixed up with one "
         f"another: high on the left, low on the right.{left_out}",
         f"Values of {in_sentence(each.column)}: share of nearest molecules with the same value, and place of the own molecule",
@@ -219,9 +219,10 @@ def _handles(each: Values, verdicts: set[str]) -> list[object]:
         for verdict, colour in COLOURS.items()
         if verdict in verdicts
     ]
-    control = [Line2D([], [], marker="D", mfc="none", mec=INK, lw=0, label=f"strongest control ({each.control})")]
+    control = [f"strongest control ({method_name(each.control)})"] if each.control else []
+    diamond = [Line2D([], [], marker="D", mfc="none", mec=INK, lw=0, label=label) for label in control]
     chance = Line2D([], [], marker="|", color=PALETTE[5], ms=11, mew=1.8, lw=0, label="chance")
-    return [*dots, *(control if each.control else []), chance]
+    return [*dots, *diamond, chance]
 
 
 def mechanism_table(each: Values) -> Table:

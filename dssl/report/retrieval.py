@@ -8,6 +8,7 @@ from dssl.evaluation.ranks import MEAN_NORMALIZED_RANK, MRR
 from dssl.evaluation.statistics import ALL_FOLDS
 from dssl.report.content import Figure, Folded, Heading, Note, Part, Section, Text, records
 from dssl.report.figures import OTHER_METHODS, PALETTE, csv_text, interval_dots, style, svg_uri
+from dssl.report.names import method_name
 from dssl.report.retrieval_curve import curve_figure, curve_table
 from dssl.report.retrieval_question import held_out_text
 from dssl.report.retrieval_strata import strata_parts
@@ -24,14 +25,14 @@ from dssl.report.retrieval_words import retrieval_sentences, tally
 from dssl.settings.preparation import PairAndSplitSettings
 
 METHODS = (
-    "dssl is the model: the trained models of all seeds together (dssl_trained; dssl_one_model: of the first seed alone) "
-    "averaged with the closed form of the same two steps, regularised canonical directions (dssl_closed_form), which makes "
+    "dssl is the model: the trained models of all seeds together (dssl trained; dssl one model: of the first seed alone) "
+    "averaged with the closed form of the same two steps, regularised canonical directions (dssl closed form), which makes "
     "it a stacked model.",
     "The other methods are controls that any model has to beat, tuned on validation compounds too: random vectors, cell "
-    "count alone, the most similar training molecules, partial least squares (pls), canonical correlations (cca), kernel "
-    "ridge regression from fingerprints, from descriptors and from both, and learned baselines (infonce: the shared code "
-    "without its bottleneck; joint_opt: both codes in one objective; focal: both with a clamped cosine between them; "
-    "dmvae: an autoencoder).",
+    "count alone, the most similar training molecules, partial least squares (PLS), canonical correlations (CCA), kernel "
+    "ridge regression from fingerprints, from descriptors and from both, and learned baselines (InfoNCE: the shared code "
+    "without its bottleneck; JointOpt: both codes in one objective; FOCAL: both with a clamped cosine between them; "
+    "DMVAE: an autoencoder).",
 )
 
 
@@ -116,10 +117,10 @@ def _methods_in_order(scores: pd.DataFrame) -> list[str]:
 
 def _dots(axis: Any, block: pd.DataFrame, methods: list[str]) -> None:
     found = (
-        (method := str(row["method"]), row["value"], (row["ci_low"], row["ci_high"]), _colour(method))
+        (method_name(row["method"]), row["value"], (row["ci_low"], row["ci_high"]), _colour(row["method"]))
         for row in records(block)
     )
-    interval_dots(axis, methods, found)
+    interval_dots(axis, list(map(method_name, methods)), found)
     if len(block):
         axis.axvline(block["chance"].mean(), color=PALETTE[5], ls="--", lw=1.2)
 

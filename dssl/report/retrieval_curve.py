@@ -10,6 +10,7 @@ from dssl.evaluation.ranks import MEAN_NORMALIZED_RANK
 from dssl.evaluation.statistics import CONFIDENCE, per_compound
 from dssl.report.content import Figure
 from dssl.report.figures import PALETTE, csv_text, style, svg_uri
+from dssl.report.names import method_name
 from dssl.report.retrieval_tables import COMPOUND, LEARNED, WHOLE, direction_name
 from dssl.report.retrieval_words import ASKED, strongest_control, whole_library
 
@@ -96,7 +97,7 @@ def curve_figure(curves: pd.DataFrame) -> Figure:
             block = curves[curves["direction"] == direction]
             for (method, rows), (colour, dashes) in zip(block.groupby("method", sort=False), LOOKS, strict=False):
                 x, y = 100 * rows["share_looked_at"], 100 * rows["share_found"]
-                axis.step(x, y, where="post", color=colour, ls=dashes, lw=1.8, label=str(method))
+                axis.step(x, y, where="post", color=colour, ls=dashes, lw=1.8, label=method_name(str(method)))
                 axis.fill_between(
                     x, 100 * rows["ci_low"], 100 * rows["ci_high"], step="post", color=colour, alpha=0.18, lw=0
                 )

@@ -6,7 +6,7 @@ import pandas as pd
 
 from dssl.report.content import Cell, Figure, Part, Table, interval, number, p_text, records
 from dssl.report.figures import OTHER_METHODS, PALETTE, csv_text, interval_dots, style, svg_uri
-from dssl.report.names import in_sentence, readable
+from dssl.report.names import in_sentence, method_name, readable
 from dssl.report.retrieval_tables import SIGNIFICANT
 
 LEARNED = {"dssl": PALETTE[0], "dssl_specific": PALETTE[1]}
@@ -86,14 +86,14 @@ def neighbor_figure(enrichment: pd.DataFrame) -> Figure:
 def _forest(axis: Any, block: pd.DataFrame, methods: list[str]) -> None:
     found = (
         (
-            method := str(row["method"]),
+            method_name(row["method"]),
             row["fold_enrichment"],
             (row["fold_enrichment_low"], row["fold_enrichment_high"]),
-            LEARNED.get(method, OTHER_METHODS),
+            LEARNED.get(row["method"], OTHER_METHODS),
         )
         for row in records(block)
     )
-    interval_dots(axis, methods, found)
+    interval_dots(axis, list(map(method_name, methods)), found)
     axis.axvline(1, color=PALETTE[5], ls="--", lw=1.2)
 
 
@@ -104,7 +104,7 @@ def neighbor_table(enrichment: pd.DataFrame) -> Table:
         rows.append([Cell(f"{readable(str(column))}: {SPACES[str(space)]}")])
         rows += [
             [
-                Cell(str(row["method"])),
+                Cell(method_name(row["method"])),
                 Cell(f"{row['n_compounds']:.0f}"),
                 Cell(f"{100 * row['sharing']:.1f} %"),
                 Cell(f"{100 * row['expected']:.1f} %"),

@@ -8,6 +8,7 @@ from dssl.evaluation.ranks import MEAN_NORMALIZED_RANK, MRR
 from dssl.evaluation.strata import ACTIVITY, CORRELATION, DOSE, LENGTH, SIMILARITY
 from dssl.report.content import Cell, Figure, Part, Table, interval, number, records
 from dssl.report.figures import PALETTE, csv_text, style, svg_uri
+from dssl.report.names import method_name
 from dssl.report.retrieval_tables import COMPOUND, LEARNED, WHOLE, direction_name, in_order, is_control
 
 BY_NAMES = {
@@ -93,7 +94,7 @@ def _strata_axis(axis: Any, block: pd.DataFrame, methods: list[str]) -> None:
         x = [strata.index(str(one)) + offset for one in lines["stratum"]]
         # an interval need not hold its value, and bars cannot be negative
         errors = [(lines["value"] - lines["ci_low"]).clip(lower=0), (lines["ci_high"] - lines["value"]).clip(lower=0)]
-        axis.errorbar(x, lines["value"], errors, fmt="o", color=PALETTE[place], ms=6, lw=2, label=method)
+        axis.errorbar(x, lines["value"], errors, fmt="o", color=PALETTE[place], ms=6, lw=2, label=method_name(method))
     for place, name in enumerate(strata):
         label = "chance" if place == 0 else None
         axis.plot([place - 0.4, place + 0.4], [chances[name]] * 2, color=PALETTE[5], ls="--", lw=1.2, label=label)
@@ -115,7 +116,7 @@ def strata_table(shown: pd.DataFrame) -> Table:
             rows.append(
                 [
                     Cell(str(stratum)),
-                    Cell(str(method)),
+                    Cell(method_name(str(method))),
                     Cell(f"{mrr['n_compounds']:.0f}"),
                     Cell(number(mrr["library_size"])),
                     Cell(number(mrr["value"]), interval(mrr["ci_low"], mrr["ci_high"])),
