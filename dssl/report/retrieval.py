@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from dssl import keys
 from dssl.evaluation.ranks import MEAN_NORMALIZED_RANK, MRR
 from dssl.evaluation.statistics import ALL_FOLDS
 from dssl.report.content import Figure, Folded, Heading, Note, Part, Section, Text, records
@@ -22,6 +23,7 @@ from dssl.report.retrieval_tables import (
     main_table,
 )
 from dssl.report.retrieval_words import retrieval_sentences, tally
+from dssl.report.second_assay import reworded
 from dssl.settings.preparation import PairAndSplitSettings
 
 METHODS = (
@@ -42,8 +44,12 @@ def retrieval_section(
     strata: pd.DataFrame,
     queries: pd.DataFrame,
     split: PairAndSplitSettings,
+    other: str = keys.MOLECULE,
 ) -> Section:
-    """What was asked, what was found in words, how far down the list, all methods, and for which compounds."""
+    """What was asked, what was found in words, how far down the list, all methods, and for which compounds.
+
+    `other` is what the figures say is compared with the phenotypes.
+    """
     title = "Do molecule and phenotype find each other?"
     pooled = in_order(retrieval[retrieval["fold"].astype(str) == ALL_FOLDS])
     main = pooled[pooled["level"] == COMPOUND]
@@ -56,17 +62,17 @@ def retrieval_section(
         "so that batch effects cannot help."
     )
     curves = curve_table(queries, main)
-    parts: list[Part] = [curve_figure(curves)] if len(curves) else []
+    parts: list[Part] = [curve_figure(curves, other)] if len(curves) else []
     parts += [
         Heading("The model beside its controls"),
         *(Text(sentence) for sentence in tally(comparisons)),
-        figure(main),
+        figure(main, other),
         Folded("What the methods are", [Text(text) for text in METHODS]),
         main_table(main),
     ]
     if len(comparisons):
         parts.append(comparison_table(in_order(comparisons)))
-    of_strata = strata_parts(strata)
+    of_strata = strata_parts(strata, other)
     if of_strata:
         parts += [Heading("For which compounds does it work?"), *of_strata]
     others = pooled[(pooled["level"] != COMPOUND) & pooled["metric"].isin([MRR, MEAN_NORMALIZED_RANK])]
@@ -75,7 +81,7 @@ def retrieval_section(
     return Section("retrieval", title, [*retrieval_sentences(main, comparisons), held_out_text(split), intro], parts)
 
 
-def figure(main: pd.DataFrame) -> Figure:
+def figure(main: pd.DataFrame, other: str = keys.MOLECULE) -> Figure:
     """MRR with intervals by method, a panel for each direction and library."""
     from matplotlib.figure import Figure as Canvas
 
@@ -93,7 +99,8 @@ def figure(main: pd.DataFrame) -> Figure:
                 _dots(axis, block, methods)
                 axis.set_xlim(0, 1.05 * scores.loc[scores["library"] == library, "ci_high"].max())
                 size = f"n = {block['n_compounds'].max():.0f} compounds, size {block['library_size'].mean():.3g}"
-                axis.set_title(f"{direction_name(direction)}\n{library} library ({size})", parse_math=False)
+                shown = reworded(direction_name(direction), other)
+                axis.set_title(f"{shown}\n{library} library ({size})", parse_math=False)
                 axis.set_xlabel("mean reciprocal rank (no unit)" if row == len(libraries) - 1 else "")
         uri = svg_uri(canvas)
     return Figure(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dssl import keys
 from dssl.evaluation.ranks import MEAN_NORMALIZED_RANK
 from dssl.evaluation.statistics import CONFIDENCE, per_compound
 from dssl.report.content import Figure
@@ -13,6 +14,7 @@ from dssl.report.figures import PALETTE, csv_text, style, svg_uri
 from dssl.report.names import method_name
 from dssl.report.retrieval_tables import COMPOUND, LEARNED, WHOLE, direction_name
 from dssl.report.retrieval_words import ASKED, strongest_control, whole_library
+from dssl.report.second_assay import reworded
 
 N_POINTS = 80
 LOOKS = ((PALETTE[0], "-"), (PALETTE[1], "--"))
@@ -83,7 +85,7 @@ def exact_interval(found: NDArray[Any], n: int) -> tuple[Values, Values]:
     return np.where(found == 0, 0.0, low), np.where(found == n, 1.0, high)
 
 
-def curve_figure(curves: pd.DataFrame) -> Figure:
+def curve_figure(curves: pd.DataFrame, other: str = keys.MOLECULE) -> Figure:
     """A panel for each direction: the model, its strongest control, and chance."""
     from matplotlib.figure import Figure as Canvas
 
@@ -109,7 +111,8 @@ def curve_figure(curves: pd.DataFrame) -> Figure:
             axis.minorticks_off()
             axis.set(xlim=(100 * min(lowest, 0.5), 100), ylim=(0, 102), xlabel="share of the library looked at (%)")
             n, size = int(block["n_compounds"].iloc[0]), float(block["library_size"].iloc[0])
-            axis.set_title(f"{direction_name(direction)}\n(n = {n:,} compounds, {size:.3g} in a library)")
+            shown = reworded(direction_name(direction), other)
+            axis.set_title(f"{shown}\n(n = {n:,} compounds, {size:.3g} in a library)")
             axis.legend(loc="upper left")
         axes[0].set_ylabel("compounds whose partner\nis found by then (%)")
         uri = svg_uri(canvas)
