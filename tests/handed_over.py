@@ -143,11 +143,10 @@ def make_inputs(folder: Path, n: int = 24, mechanisms: list[str | None] | None =
 
 
 def make_handover(
-    folder: Path, n: int = 24, mechanisms: list[str | None] | None = None, calibrated: bool = True, **settings: int
+    folder: Path, n: int = 24, mechanisms: list[str | None] | None = None, second_assay: str = "", **settings: int
 ) -> Path:
     """Run the step on a made-up screen; gives the folder that it wrote."""
     inputs = make_inputs(folder / "inputs", n, mechanisms)
-    calibration = inputs.pop("calibration")
     page = folder / "inputs" / "report.html"
     page.write_text("<p>report</p>")
     out = folder / "handover"
@@ -157,10 +156,9 @@ def make_handover(
         title="<b>Made & up</b>",
         fold="0",
         simulated=True,
-        second_assay="" if calibrated else "L1000 signature",
+        second_assay=second_assay,
         fold_compounds=[inputs["compounds"]],
         fold_molecules=[inputs["molecules"]],
-        calibration=calibration if calibrated else None,
         pages=[page],
         copies=[out / "report.html"],
         **inputs,

@@ -60,6 +60,7 @@ class FakeClient:
     def __init__(self) -> None:
         self.experiments: dict[str, str] = {}
         self.runs: dict[str, dict[str, Any]] = {}
+        self.asked: list[str] = []
 
     def get_experiment_by_name(self, name: str) -> Any:
         known = self.experiments.get(name)
@@ -99,17 +100,15 @@ class FakeClient:
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
     client = FakeClient()
-    asked: list[str] = []
 
     def opened(tracking_uri: str) -> FakeClient:
-        asked.append(tracking_uri)
+        client.asked.append(tracking_uri)
         return client
 
     entities = SimpleNamespace(Param=lambda *given: given, Metric=lambda *given: given)
-    fake = SimpleNamespace(MlflowClient=opened, entities=entities, asked=asked, __spec__="installed")
+    fake = SimpleNamespace(MlflowClient=opened, entities=entities, __spec__="installed")
     monkeypatch.setitem(sys.modules, "mlflow", fake)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    client.asked = asked  # type: ignore[attr-defined]
     return client
 
 
@@ -141,7 +140,7 @@ def test_the_environment_goes_before_the_settings(
     log_results(results, [], settings)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://server")
     log_results(results, [], settings)
-    assert client.asked == ["sqlite:///mlflow.db", "http://server"]  # type: ignore[attr-defined]
+    assert client.asked == ["sqlite:///mlflow.db", "http://server"]
     assert list(client.experiments) == ["E"]
 
 

@@ -8,6 +8,7 @@ from dssl.compare.comparison import Comparison
 from dssl.compare.metrics import MODEL, PAIRED
 from dssl.evaluation.ranks import LOWER_IS_BETTER
 from dssl.report.content import Cell, Part, Section, Table, cells, frame_table, interval, number, p_text, records
+from dssl.report.names import method_name
 from dssl.report.retrieval_tables import METRIC_NAMES, direction_name
 
 SHOWN = 20
@@ -99,7 +100,7 @@ def _metric_row(row: dict[str, Any]) -> list[Cell]:
     ]
     difference = Cell(number(row["difference"]), interval(row["ci_low"], row["ci_high"]))
     return [
-        Cell(str(row["method"])),
+        Cell(method_name(row["method"])),
         Cell(name),
         Cell(f"{row['n_a']:,}, {row['n_b']:,}", str(row["design"])),
         *sides,

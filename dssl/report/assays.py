@@ -24,6 +24,7 @@ from dssl.report.content import (
     records,
 )
 from dssl.report.figures import OTHER_METHODS, PALETTE, csv_text, interval_dots, style, svg_uri
+from dssl.report.names import method_name
 from dssl.report.retrieval_tables import METRIC_NAMES, SIGNIFICANT, comparison_cells, score_cell
 from dssl.report.retrieval_words import METHOD_WORDS
 
@@ -58,7 +59,10 @@ def assays_section(retrieval: pd.DataFrame, comparisons: pd.DataFrame, counts: p
     )
     parts: list[Part] = [
         _figure(pooled, words),
-        Folded("What the methods are", [Text(f"{method}: {meaning}.") for method, meaning in _meanings(pooled)]),
+        Folded(
+            "What the methods are",
+            [Text(f"{method_name(method)}: {meaning}.") for method, meaning in _meanings(pooled)],
+        ),
         _table(pooled, words),
         _comparisons(comparisons, words),
     ]
@@ -146,10 +150,15 @@ def _figure(pooled: pd.DataFrame, words: dict[str, str]) -> Figure:
             for axis, direction in zip(row, _directions(pair), strict=True):
                 block = of_pair[of_pair["direction"] == direction]
                 dots = (
-                    (each["method"], each["value"], (each["ci_low"], each["ci_high"]), _colour(each["method"]))
+                    (
+                        method_name(each["method"]),
+                        each["value"],
+                        (each["ci_low"], each["ci_high"]),
+                        _colour(each["method"]),
+                    )
                     for each in records(block)
                 )
-                interval_dots(axis, methods, dots)
+                interval_dots(axis, list(map(method_name, methods)), dots)
                 axis.axvline(block["chance"].mean(), color=PALETTE[5], ls="--", lw=1.2)
                 axis.set_xlim(0, 1.05 * of_pair["ci_high"].max())
                 size = f"n = {block['n_compounds'].max():.0f}, library {block['library_size'].mean():.3g}"
@@ -180,7 +189,7 @@ def _table(pooled: pd.DataFrame, words: dict[str, str]) -> Table:
             lines = block[block["method"] == method]
             scores = {str(row["metric"]): row for row in records(lines)}
             first = next(iter(scores.values()))
-            head = [Cell(method), Cell(f"{first['n_compounds']:.0f}"), Cell(number(first["library_size"]))]
+            head = [Cell(method_name(method)), Cell(f"{first['n_compounds']:.0f}"), Cell(number(first["library_size"]))]
             rows.append([*head, *(score_cell(scores[metric]) for metric in METRIC_NAMES)])
         chance = dict(zip(block["metric"], block["chance"], strict=True))
         rows.append([Cell("chance"), Cell(""), Cell(""), *(Cell(number(chance[metric])) for metric in METRIC_NAMES)])

@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from dssl import keys
 from dssl.evaluation.counterfactuals import COLUMN, METHOD, TASK
 from dssl.report.content import Cell, Figure, Note, Part, Section, Table, interval, number, p_text
 from dssl.report.figures import OTHER_METHODS, PALETTE, csv_text, interval_dots, style, svg_uri
 from dssl.report.names import in_sentence
+from dssl.report.second_assay import reworded
 
 MODEL, TRANSFER = "dssl", "transfer"
 SIGNIFICANT = 0.05
@@ -32,9 +34,16 @@ ALL = "all"
 
 
 def counterfactuals_section(
-    summary: pd.DataFrame, comparisons: pd.DataFrame, explained: pd.DataFrame, left_out: pd.DataFrame
+    summary: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    explained: pd.DataFrame,
+    left_out: pd.DataFrame,
+    other: str = keys.MOLECULE,
 ) -> Section:
-    """What the decoders predict of held-out compounds, in words, as a figure and as tables."""
+    """What the decoders predict of held-out compounds, in words, as a figure and as tables.
+
+    `other` is what the figure says is compared with the phenotypes.
+    """
     text = (
         "A decoder puts profiles together from codes: the compound's shared code with the specific code of a context "
         "(a plate, a batch, a cell line), which is the mean over other compounds there, gives a profile of that compound "
@@ -45,7 +54,7 @@ def counterfactuals_section(
     paragraphs = [text, *map(_sentence, verdicts(summary, comparisons))]
     parts: list[Part] = [Note(f"Not predicted: {words}") for words in _unanswered(summary, left_out)]
     if len(summary):
-        parts += [_figure(summary), _table(summary, comparisons)]
+        parts += [_figure(summary, other), _table(summary, comparisons)]
     if len(explained):
         parts.append(_explained_table(explained))
     return Section("counterfactuals", "Counterfactual profiles", paragraphs, parts)
@@ -140,7 +149,7 @@ def _unanswered(summary: pd.DataFrame, left_out: pd.DataFrame) -> list[str]:
     return found
 
 
-def _figure(summary: pd.DataFrame) -> Figure:
+def _figure(summary: pd.DataFrame, other: str) -> Figure:
     from matplotlib.figure import Figure as Canvas
 
     panels = list(_by_task(summary))
@@ -153,7 +162,7 @@ def _figure(summary: pd.DataFrame) -> Figure:
             ordered = rows.sort_values("value", kind="stable")
             dots = [
                 (
-                    NAMES[str(row[METHOD])],
+                    reworded(NAMES[str(row[METHOD])], other),
                     float(row["value"]),
                     (float(row["ci_low"]), float(row["ci_high"])),
                     COLOURS.get(str(row[METHOD]), OTHER_METHODS),
@@ -163,7 +172,7 @@ def _figure(summary: pd.DataFrame) -> Figure:
             interval_dots(axis, [name for name, *_ in dots], dots)
             axis.axvline(0, color="#8A949E", lw=0.8, zorder=0)
             n = int(rows["n_compounds"].max())
-            axis.set_title(f"{_title(column, task)} (n = {n} compounds)", parse_math=False)
+            axis.set_title(f"{reworded(_title(column, task), other)} (n = {n} compounds)", parse_math=False)
         axes[-1].set_xlabel("R² of predicted profiles of held-out compounds (1: as measured; 0: mean training profile)")
         uri = svg_uri(canvas)
     return Figure(

@@ -4,13 +4,15 @@ from typing import Any
 
 import pandas as pd
 
+from dssl import keys
 from dssl.report.content import MISSING, Cell, Figure, Table, number, records
 from dssl.report.figures import INK, PALETTE, csv_text, style, svg_uri
+from dssl.report.second_assay import reworded
 
 LOWER, UPPER = "lower bound on I(Z;X2)", "upper bound on I(Z;X1|X2)"
 
 
-def information_figure(curve: pd.DataFrame) -> Figure:
+def information_figure(curve: pd.DataFrame, other: str = keys.MOLECULE) -> Figure:
     """Lower bound on I(Z;X2) against the upper bound on I(Z;X1|X2), a panel for each modality as X1."""
     from matplotlib.figure import Figure as Canvas
 
@@ -24,7 +26,8 @@ def information_figure(curve: pd.DataFrame) -> Figure:
             axis.plot(rows["kl_upper"], rows["infonce_lower"], color=PALETTE[0], lw=1.2, zorder=1)
             for row in records(rows):
                 _point(axis, row)
-            axis.set_title(f"code of the {modality} (n = {rows['n_models'].max():.0f} models per beta)")
+            of = reworded(f"code of the {modality}", other)
+            axis.set_title(f"{of} (n = {rows['n_models'].max():.0f} models per beta)")
             axis.set_xlabel(f"{UPPER} (nats, KL)")
             axis.set_xlim(left=0)
             axis.set_ylim(min(0.0, float(curve["infonce_lower_lowest"].min())), 1.08 * curve["log_n"].max())

@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 
+from dssl import keys
 from dssl.report.attribution import attribution_parts, variance_sentences
 from dssl.report.content import MISSING, Cell, Figure, Heading, Note, Part, Section, Table, Text, interval, number
 from dssl.report.figures import csv_text, style, svg_uri
 from dssl.report.information import information_figure, information_table
 from dssl.report.leakage import leakage_sentence, leakage_table
 from dssl.report.names import readable
+from dssl.report.second_assay import reworded
 
 N_FOLDS = "n_folds"
 
@@ -19,8 +21,12 @@ def knowledge_section(
     information: pd.DataFrame,
     attribution: pd.DataFrame,
     leakage: pd.DataFrame,
+    other: str = keys.MOLECULE,
 ) -> Section:
-    """Where the codes explain the features, the information over beta, what probes find, leakage and dependence."""
+    """Where the codes explain the features, the information over beta, what probes find, leakage and dependence.
+
+    `other` is what the figures say is compared with the phenotypes.
+    """
     text = (
         "A linear model is fitted on the codes of some held-out compounds and asked about others: what it can tell, "
         "the code knows. Numbers are scored by R² (1: perfect; 0 or less: nothing), classes by balanced accuracy "
@@ -29,12 +35,12 @@ def knowledge_section(
     )
     parts: list[Part] = [Heading("Which features follow from the structure?"), *attribution_parts(attribution)]
     if len(information):
-        curve = information_figure(information), information_table(information)
+        curve = information_figure(information, other), information_table(information)
         parts += [Heading("How much information do the codes share?"), *curve]
     parts += [Heading("What does each code know?"), Text(text)]
     done = mean_probes(probes)
     if len(done):
-        parts += [heat_map(done), probe_table(done)]
+        parts += [heat_map(done, other), probe_table(done)]
     else:
         parts.append(Note("No column could be probed; the table of skipped columns says why."))
     skipped = probes[probes["skipped_reason"].fillna("").astype(str) != ""]
@@ -69,7 +75,7 @@ def mean_probes(probes: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
-def heat_map(done: pd.DataFrame) -> Figure:
+def heat_map(done: pd.DataFrame, other: str = keys.MOLECULE) -> Figure:
     """Score above chance, as a share of what is possible, by column and code."""
     from matplotlib.figure import Figure as Canvas
 
@@ -95,7 +101,7 @@ def heat_map(done: pd.DataFrame) -> Figure:
             if np.isfinite(value):
                 colour = "white" if gains[row, column] < 0.55 else "black"
                 axis.text(column, row, number(value, 2), ha="center", va="center", fontsize=8.5, color=colour)
-        axis.set_xticks(range(len(codes)), [code.replace("_", "\n") for code in codes])
+        axis.set_xticks(range(len(codes)), [reworded(code.replace("_", "\n"), other) for code in codes])
         axis.set_yticks(range(len(labels)), labels, parse_math=False)
         axis.spines[:].set_visible(False)
         axis.set_xlabel("code")

@@ -12,6 +12,7 @@ from dssl import keys
 from dssl.report.content import Figure, Note, Part, Section
 from dssl.report.figures import GREY, INK, N_COLOURED, category_style, csv_text, style, svg_uri
 from dssl.report.names import in_sentence, readable
+from dssl.report.second_assay import reworded
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -25,8 +26,13 @@ PANELS = (
 )
 
 
-def maps_section(compounds: "AnnData", molecules: "AnnData", fold: str, color_by: Sequence[str]) -> Section:
-    """Four maps for each column, and for the batch: phenotypes and molecules, shared and specific codes."""
+def maps_section(
+    compounds: "AnnData", molecules: "AnnData", fold: str, color_by: Sequence[str], other: str = keys.MOLECULE
+) -> Section:
+    """Four maps for each column, and for the batch: phenotypes and molecules, shared and specific codes.
+
+    `other` is what the figures say is compared with the phenotypes.
+    """
     described = _described(compounds.obs, molecules.obs)
     parts: list[Part] = []
     absent = [column for column in color_by if column not in described]
@@ -48,6 +54,7 @@ def maps_section(compounds: "AnnData", molecules: "AnnData", fold: str, color_by
                     molecules,
                     described[column],
                     f"map-{sum(isinstance(part, Figure) for part in parts) + 1}",
+                    other,
                 )
             )
     text = (
@@ -66,7 +73,9 @@ def _described(compounds: pd.DataFrame, molecules: pd.DataFrame) -> pd.DataFrame
     return first.join(second.drop(columns=first.columns, errors="ignore"), how="left")
 
 
-def umap_figure(compounds: "AnnData", molecules: "AnnData", values: "pd.Series[Any]", name: str) -> Figure:
+def umap_figure(
+    compounds: "AnnData", molecules: "AnnData", values: "pd.Series[Any]", name: str, other: str = keys.MOLECULE
+) -> Figure:
     """Four maps coloured by one column."""
     from matplotlib.figure import Figure as Canvas
 
@@ -87,7 +96,7 @@ def umap_figure(compounds: "AnnData", molecules: "AnnData", values: "pd.Series[A
             handles = draw(axis, points, own, values)
             _outline(axis, points[_unseen(adata)])
             axis.set(xticks=[], yticks=[], xlabel="UMAP 1 (no unit)", ylabel="UMAP 2")
-            axis.set_title(f"{title} (n = {adata.n_obs})")
+            axis.set_title(f"{reworded(title, other)} (n = {adata.n_obs})")
         if numeric:
             canvas.colorbar(handles[0], ax=list(axes), label=readable(str(values.name)))
         else:

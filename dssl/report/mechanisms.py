@@ -22,9 +22,10 @@ from dssl.report.content import (
     records,
 )
 from dssl.report.figures import GREY, INK, PALETTE, csv_text, style, svg_uri
-from dssl.report.names import in_sentence, readable
+from dssl.report.names import in_sentence, method_name, readable
 from dssl.report.retrieval_neighbors import ACROSS, NO_NEIGHBORS, neighbor_parts, neighbor_sentences
 from dssl.report.retrieval_tables import LEARNED, is_control
+from dssl.report.second_assay import reworded
 
 PERCENTILE = keys.PERCENTILE_PHENOTYPE_TO_MOLECULE
 N_SHOWN, N_ROWS, N_NAMED = 24, 200, 4
@@ -132,7 +133,7 @@ def _beside(each: Values, asked: pd.DataFrame) -> str:
     if each.control is None or known.empty:
         return ""
     n = int((known["control"] >= known[SHARING]).sum())
-    return f" The strongest control, {each.control}, does as well or better for {n} of the {len(known)}."
+    return f" The strongest control, {method_name(each.control)}, does as well or better for {n} of the {len(known)}."
 
 
 def _missed(missed: pd.DataFrame) -> str:
@@ -151,12 +152,15 @@ def _named(rows: pd.DataFrame, how: str) -> str:
     return f" ({how}: {'; '.join(named)})"
 
 
-def mechanisms_section(values: list[Values], enrichment: pd.DataFrame) -> Section:
-    """Sentences, a figure and a table for each column, and how all methods compare."""
+def mechanisms_section(values: list[Values], enrichment: pd.DataFrame, other: str = keys.MOLECULE) -> Section:
+    """Sentences, a figure and a table for each column, and how all methods compare.
+
+    `other` is what the figures say is compared with the phenotypes.
+    """
     parts: list[Part] = []
     for place, each in enumerate(values, 1):
-        parts += [mechanism_figure(each, f"mechanisms-{place}"), mechanism_table(each)]
-    beside = neighbor_parts(enrichment)
+        parts += [mechanism_figure(each, f"mechanisms-{place}", other), mechanism_table(each)]
+    beside = neighbor_parts(enrichment, other)
     if beside:
         told = [Text(sentence) for sentence in neighbor_sentences(enrichment)]
         parts += [Heading("All annotated compounds together, and all methods"), *told, *beside]
@@ -164,7 +168,7 @@ def mechanisms_section(values: list[Values], enrichment: pd.DataFrame) -> Sectio
     return Section("mechanisms", "Which mechanisms are found, and which are not", paragraphs, parts)
 
 
-def mechanism_figure(each: Values, name: str) -> Figure:
+def mechanism_figure(each: Values, name: str, other: str = keys.MOLECULE) -> Figure:
     """Two panels with a row per value: neighbours that share it, and the place of the own molecule."""
     from matplotlib.figure import Figure as Canvas
 
@@ -185,8 +189,9 @@ def mechanism_figure(each: Values, name: str) -> Figure:
         labels = [f"{_short(str(row['value']))} ({row['n_compounds']})" for row in records(shown)]
         axes[0].set_yticks(shown.index, labels, parse_math=False)
         axes[0].set_ylim(-0.6, len(shown) - 0.4)
-        axes[0].set(xlim=(-2, 102), xlabel=f"of the {each.n_neighbors} nearest molecules, share with it (%)")
-        axes[1].set(xlim=(-2, 102), xlabel="other molecules that the right one beats (%)")
+        nearest = reworded(f"of the {each.n_neighbors} nearest molecules, share with it (%)", other)
+        axes[0].set(xlim=(-2, 102), xlabel=nearest)
+        axes[1].set(xlim=(-2, 102), xlabel=reworded("other molecules that the right one beats (%)", other))
         axes[0].set_title("Is the mechanism found?")
         axes[1].set_title("Is the compound itself found?")
         canvas.legend(handles=_handles(each, set(shown["verdict"])), loc="outside lower center", ncols=3)
@@ -201,7 +206,7 @@ def mechanism_figure(each: Values, name: str) -> Figure:
         f"none for fewer than {FEWEST}). Left: of the molecules nearest to the phenotype of a compound that has it, how "
         "many have a value in common with that compound (where compounds have several values, not always this one). "
         "Orange-red tick: by chance; diamond: the strongest control"
-        f"{f', {each.control}' if each.control else ''}. Right: where the compound's own molecule stands among all "
+        f"{f', {method_name(each.control)}' if each.control else ''}. Right: where the compound's own molecule stands among all "
         "(100: always first; dashed, 50: chance). A mechanism can be found though its compounds are mixed up with one "
         f"another: high on the left, low on the right.{left_out}",
         f"Values of {in_sentence(each.column)}: share of nearest molecules with the same value, and place of the own molecule",
@@ -219,9 +224,10 @@ def _handles(each: Values, verdicts: set[str]) -> list[object]:
         for verdict, colour in COLOURS.items()
         if verdict in verdicts
     ]
-    control = [Line2D([], [], marker="D", mfc="none", mec=INK, lw=0, label=f"strongest control ({each.control})")]
+    control = [f"strongest control ({method_name(each.control)})"] if each.control else []
+    diamond = [Line2D([], [], marker="D", mfc="none", mec=INK, lw=0, label=label) for label in control]
     chance = Line2D([], [], marker="|", color=PALETTE[5], ms=11, mew=1.8, lw=0, label="chance")
-    return [*dots, *(control if each.control else []), chance]
+    return [*dots, *diamond, chance]
 
 
 def mechanism_table(each: Values) -> Table:

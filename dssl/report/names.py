@@ -1,4 +1,4 @@
-"""Names of columns as people read them, on every page."""
+"""Names of columns and methods as people read them, on every page."""
 
 from dssl import keys
 
@@ -17,6 +17,21 @@ OWN = {
     keys.PERCENTILE_MOLECULE_TO_PHENOTYPE: "Percentile, molecule to phenotype",
     keys.TRAINING_SIMILARITY: "Similarity to training molecules",
     keys.SEEN_IN_HANDOVER_MODEL: "Seen by the maps' model",
+}
+METHODS = {
+    "cca": "CCA",
+    "dmvae": "DMVAE",
+    "dmvae_as_released": "DMVAE as released",
+    "focal": "FOCAL",
+    "focal_as_released": "FOCAL as released",
+    "infonce": "InfoNCE",
+    "joint_opt": "JointOpt",
+    "joint_opt_as_released": "JointOpt as released",
+    "kernel_ridge": "kernel ridge on fingerprints",
+    "kernel_ridge_both": "kernel ridge on both",
+    "kernel_ridge_descriptors": "kernel ridge on descriptors",
+    "nearest_neighbor": "nearest neighbour",
+    "pls": "PLS",
 }
 
 
@@ -40,6 +55,11 @@ def in_sentence(name: str) -> str:
     """The same inside a sentence: "injury type"; abbreviations stay as they are."""
     text = readable(name)
     return text[0].lower() + text[1:] if text[1:2].islower() else text
+
+
+def method_name(method: str) -> str:
+    """A method's short name: "kernel_ridge_both" is "kernel ridge on both", "dssl_closed_form" is "dssl closed form"."""
+    return METHODS.get(method, method.replace("_", " "))
 
 
 def _word(word: str) -> str:

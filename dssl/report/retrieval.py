@@ -4,10 +4,12 @@ from typing import Any
 
 import pandas as pd
 
+from dssl import keys
 from dssl.evaluation.ranks import MEAN_NORMALIZED_RANK, MRR
 from dssl.evaluation.statistics import ALL_FOLDS
 from dssl.report.content import Figure, Folded, Heading, Note, Part, Section, Text, records
 from dssl.report.figures import OTHER_METHODS, PALETTE, csv_text, interval_dots, style, svg_uri
+from dssl.report.names import method_name
 from dssl.report.retrieval_curve import curve_figure, curve_table
 from dssl.report.retrieval_question import held_out_text
 from dssl.report.retrieval_strata import strata_parts
@@ -21,17 +23,18 @@ from dssl.report.retrieval_tables import (
     main_table,
 )
 from dssl.report.retrieval_words import retrieval_sentences, tally
+from dssl.report.second_assay import reworded
 from dssl.settings.preparation import PairAndSplitSettings
 
 METHODS = (
-    "dssl is the model: the trained models of all seeds together (dssl_trained; dssl_one_model: of the first seed alone) "
-    "averaged with the closed form of the same two steps, regularised canonical directions (dssl_closed_form), which makes "
+    "dssl is the model: the trained models of all seeds together (dssl trained; dssl one model: of the first seed alone) "
+    "averaged with the closed form of the same two steps, regularised canonical directions (dssl closed form), which makes "
     "it a stacked model.",
     "The other methods are controls that any model has to beat, tuned on validation compounds too: random vectors, cell "
-    "count alone, the most similar training molecules, partial least squares (pls), canonical correlations (cca), kernel "
-    "ridge regression from fingerprints, from descriptors and from both, and learned baselines (infonce: the shared code "
-    "without its bottleneck; joint_opt: both codes in one objective; focal: both with a clamped cosine between them; "
-    "dmvae: an autoencoder).",
+    "count alone, the most similar training molecules, partial least squares (PLS), canonical correlations (CCA), kernel "
+    "ridge regression from fingerprints, from descriptors and from both, and learned baselines (InfoNCE: the shared code "
+    "without its bottleneck; JointOpt: both codes in one objective; FOCAL: both with a clamped cosine between them; "
+    "DMVAE: an autoencoder).",
 )
 
 
@@ -41,8 +44,12 @@ def retrieval_section(
     strata: pd.DataFrame,
     queries: pd.DataFrame,
     split: PairAndSplitSettings,
+    other: str = keys.MOLECULE,
 ) -> Section:
-    """What was asked, what was found in words, how far down the list, all methods, and for which compounds."""
+    """What was asked, what was found in words, how far down the list, all methods, and for which compounds.
+
+    `other` is what the figures say is compared with the phenotypes.
+    """
     title = "Do molecule and phenotype find each other?"
     pooled = in_order(retrieval[retrieval["fold"].astype(str) == ALL_FOLDS])
     main = pooled[pooled["level"] == COMPOUND]
@@ -55,17 +62,17 @@ def retrieval_section(
         "so that batch effects cannot help."
     )
     curves = curve_table(queries, main)
-    parts: list[Part] = [curve_figure(curves)] if len(curves) else []
+    parts: list[Part] = [curve_figure(curves, other)] if len(curves) else []
     parts += [
         Heading("The model beside its controls"),
         *(Text(sentence) for sentence in tally(comparisons)),
-        figure(main),
+        figure(main, other),
         Folded("What the methods are", [Text(text) for text in METHODS]),
         main_table(main),
     ]
     if len(comparisons):
         parts.append(comparison_table(in_order(comparisons)))
-    of_strata = strata_parts(strata)
+    of_strata = strata_parts(strata, other)
     if of_strata:
         parts += [Heading("For which compounds does it work?"), *of_strata]
     others = pooled[(pooled["level"] != COMPOUND) & pooled["metric"].isin([MRR, MEAN_NORMALIZED_RANK])]
@@ -74,7 +81,7 @@ def retrieval_section(
     return Section("retrieval", title, [*retrieval_sentences(main, comparisons), held_out_text(split), intro], parts)
 
 
-def figure(main: pd.DataFrame) -> Figure:
+def figure(main: pd.DataFrame, other: str = keys.MOLECULE) -> Figure:
     """MRR with intervals by method, a panel for each direction and library."""
     from matplotlib.figure import Figure as Canvas
 
@@ -92,7 +99,8 @@ def figure(main: pd.DataFrame) -> Figure:
                 _dots(axis, block, methods)
                 axis.set_xlim(0, 1.05 * scores.loc[scores["library"] == library, "ci_high"].max())
                 size = f"n = {block['n_compounds'].max():.0f} compounds, size {block['library_size'].mean():.3g}"
-                axis.set_title(f"{direction_name(direction)}\n{library} library ({size})", parse_math=False)
+                shown = reworded(direction_name(direction), other)
+                axis.set_title(f"{shown}\n{library} library ({size})", parse_math=False)
                 axis.set_xlabel("mean reciprocal rank (no unit)" if row == len(libraries) - 1 else "")
         uri = svg_uri(canvas)
     return Figure(
@@ -116,10 +124,10 @@ def _methods_in_order(scores: pd.DataFrame) -> list[str]:
 
 def _dots(axis: Any, block: pd.DataFrame, methods: list[str]) -> None:
     found = (
-        (method := str(row["method"]), row["value"], (row["ci_low"], row["ci_high"]), _colour(method))
+        (method_name(row["method"]), row["value"], (row["ci_low"], row["ci_high"]), _colour(row["method"]))
         for row in records(block)
     )
-    interval_dots(axis, methods, found)
+    interval_dots(axis, list(map(method_name, methods)), found)
     if len(block):
         axis.axvline(block["chance"].mean(), color=PALETTE[5], ls="--", lw=1.2)
 

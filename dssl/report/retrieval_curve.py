@@ -6,12 +6,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dssl import keys
 from dssl.evaluation.ranks import MEAN_NORMALIZED_RANK
 from dssl.evaluation.statistics import CONFIDENCE, per_compound
 from dssl.report.content import Figure
 from dssl.report.figures import PALETTE, csv_text, style, svg_uri
+from dssl.report.names import method_name
 from dssl.report.retrieval_tables import COMPOUND, LEARNED, WHOLE, direction_name
 from dssl.report.retrieval_words import ASKED, strongest_control, whole_library
+from dssl.report.second_assay import reworded
 
 N_POINTS = 80
 LOOKS = ((PALETTE[0], "-"), (PALETTE[1], "--"))
@@ -82,7 +85,7 @@ def exact_interval(found: NDArray[Any], n: int) -> tuple[Values, Values]:
     return np.where(found == 0, 0.0, low), np.where(found == n, 1.0, high)
 
 
-def curve_figure(curves: pd.DataFrame) -> Figure:
+def curve_figure(curves: pd.DataFrame, other: str = keys.MOLECULE) -> Figure:
     """A panel for each direction: the model, its strongest control, and chance."""
     from matplotlib.figure import Figure as Canvas
 
@@ -96,7 +99,7 @@ def curve_figure(curves: pd.DataFrame) -> Figure:
             block = curves[curves["direction"] == direction]
             for (method, rows), (colour, dashes) in zip(block.groupby("method", sort=False), LOOKS, strict=False):
                 x, y = 100 * rows["share_looked_at"], 100 * rows["share_found"]
-                axis.step(x, y, where="post", color=colour, ls=dashes, lw=1.8, label=str(method))
+                axis.step(x, y, where="post", color=colour, ls=dashes, lw=1.8, label=method_name(str(method)))
                 axis.fill_between(
                     x, 100 * rows["ci_low"], 100 * rows["ci_high"], step="post", color=colour, alpha=0.18, lw=0
                 )
@@ -108,7 +111,8 @@ def curve_figure(curves: pd.DataFrame) -> Figure:
             axis.minorticks_off()
             axis.set(xlim=(100 * min(lowest, 0.5), 100), ylim=(0, 102), xlabel="share of the library looked at (%)")
             n, size = int(block["n_compounds"].iloc[0]), float(block["library_size"].iloc[0])
-            axis.set_title(f"{direction_name(direction)}\n(n = {n:,} compounds, {size:.3g} in a library)")
+            shown = reworded(direction_name(direction), other)
+            axis.set_title(f"{shown}\n(n = {n:,} compounds, {size:.3g} in a library)")
             axis.legend(loc="upper left")
         axes[0].set_ylabel("compounds whose partner\nis found by then (%)")
         uri = svg_uri(canvas)

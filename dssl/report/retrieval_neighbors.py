@@ -4,10 +4,12 @@ from typing import Any
 
 import pandas as pd
 
+from dssl import keys
 from dssl.report.content import Cell, Figure, Part, Table, interval, number, p_text, records
 from dssl.report.figures import OTHER_METHODS, PALETTE, csv_text, interval_dots, style, svg_uri
-from dssl.report.names import in_sentence, readable
+from dssl.report.names import in_sentence, method_name, readable
 from dssl.report.retrieval_tables import SIGNIFICANT
+from dssl.report.second_assay import reworded
 
 LEARNED = {"dssl": PALETTE[0], "dssl_specific": PALETTE[1]}
 ACROSS = "phenotype_to_molecule"
@@ -45,14 +47,14 @@ def _said(row: dict[str, Any]) -> str:
     )
 
 
-def neighbor_parts(enrichment: pd.DataFrame) -> list[Part]:
+def neighbor_parts(enrichment: pd.DataFrame, other: str = keys.MOLECULE) -> list[Part]:
     """Figure and table; nothing where no column could be asked about."""
     if enrichment.empty:
         return []
-    return [neighbor_figure(enrichment), neighbor_table(enrichment)]
+    return [neighbor_figure(enrichment, other), neighbor_table(enrichment)]
 
 
-def neighbor_figure(enrichment: pd.DataFrame) -> Figure:
+def neighbor_figure(enrichment: pd.DataFrame, other: str = keys.MOLECULE) -> Figure:
     """Fold enrichment with intervals by method, a row for each column and a panel for each space."""
     from matplotlib.figure import Figure as Canvas
 
@@ -66,9 +68,9 @@ def neighbor_figure(enrichment: pd.DataFrame) -> Figure:
         for row, column in enumerate(columns):
             for place, (space, name) in enumerate(SPACES.items()):
                 chosen = (enrichment["column"] == column) & (enrichment["space"] == space)
-                _forest(axes[row, place], enrichment[chosen], methods)
+                _forest(axes[row, place], enrichment[chosen], methods, other)
                 axes[row, place].set_xlim(0, 1.05 * max(furthest[column], 1))
-                axes[row, place].set_title(f"{readable(column)}:\n{name}", parse_math=False)
+                axes[row, place].set_title(f"{readable(column)}:\n{reworded(name, other)}", parse_math=False)
                 axes[row, place].set_xlabel("times as often as random pairs" if row == len(columns) - 1 else "")
         uri = svg_uri(canvas)
     return Figure(
@@ -83,17 +85,17 @@ def neighbor_figure(enrichment: pd.DataFrame) -> Figure:
     )
 
 
-def _forest(axis: Any, block: pd.DataFrame, methods: list[str]) -> None:
+def _forest(axis: Any, block: pd.DataFrame, methods: list[str], other: str) -> None:
     found = (
         (
-            method := str(row["method"]),
+            reworded(method_name(row["method"]), other),
             row["fold_enrichment"],
             (row["fold_enrichment_low"], row["fold_enrichment_high"]),
-            LEARNED.get(method, OTHER_METHODS),
+            LEARNED.get(row["method"], OTHER_METHODS),
         )
         for row in records(block)
     )
-    interval_dots(axis, methods, found)
+    interval_dots(axis, [reworded(method_name(method), other) for method in methods], found)
     axis.axvline(1, color=PALETTE[5], ls="--", lw=1.2)
 
 
@@ -104,7 +106,7 @@ def neighbor_table(enrichment: pd.DataFrame) -> Table:
         rows.append([Cell(f"{readable(str(column))}: {SPACES[str(space)]}")])
         rows += [
             [
-                Cell(str(row["method"])),
+                Cell(method_name(row["method"])),
                 Cell(f"{row['n_compounds']:.0f}"),
                 Cell(f"{100 * row['sharing']:.1f} %"),
                 Cell(f"{100 * row['expected']:.1f} %"),

@@ -4,11 +4,14 @@ from typing import Any
 
 import pandas as pd
 
+from dssl import keys
 from dssl.evaluation.ranks import MEAN_NORMALIZED_RANK, MRR
 from dssl.evaluation.strata import ACTIVITY, CORRELATION, DOSE, LENGTH, SIMILARITY
 from dssl.report.content import Cell, Figure, Part, Table, interval, number, records
 from dssl.report.figures import PALETTE, csv_text, style, svg_uri
+from dssl.report.names import method_name
 from dssl.report.retrieval_tables import COMPOUND, LEARNED, WHOLE, direction_name, in_order, is_control
+from dssl.report.second_assay import reworded
 
 BY_NAMES = {
     SIMILARITY: "similarity to the nearest training compound (Tanimoto)",
@@ -23,12 +26,12 @@ ALWAYS_SHOWN = "nearest_neighbor"
 FEW_STRATA = 8  # whose labels stand side by side in the usual size
 
 
-def strata_parts(strata: pd.DataFrame) -> list[Part]:
+def strata_parts(strata: pd.DataFrame, other: str = keys.MOLECULE) -> list[Part]:
     """Figure of the model beside its strongest control, and a table of all methods; nothing without strata."""
     shown = shown_strata(strata)
     if shown.empty:
         return []
-    return [strata_figure(shown), strata_table(shown)]
+    return [strata_figure(shown, other), strata_table(shown)]
 
 
 def shown_strata(strata: pd.DataFrame) -> pd.DataFrame:
@@ -50,7 +53,7 @@ def compared_methods(shown: pd.DataFrame) -> list[str]:
     return [name for name in dict.fromkeys(names) if name in set(shown["method"])]
 
 
-def strata_figure(shown: pd.DataFrame) -> Figure:
+def strata_figure(shown: pd.DataFrame, other: str = keys.MOLECULE) -> Figure:
     """MRR by stratum, a row for each way to stratify and a column for each direction."""
     from matplotlib.figure import Figure as Canvas
 
@@ -66,7 +69,7 @@ def strata_figure(shown: pd.DataFrame) -> Figure:
                 # doses have one direction, and the whole row
                 axis = canvas.add_subplot(grid[row, column] if len(there) == len(directions) else grid[row, :])
                 _strata_axis(axis, of_row[of_row["direction"] == direction], methods)
-                axis.set_title(f"{direction_name(direction)}, by\n{BY_NAMES[by]}", parse_math=False)
+                axis.set_title(reworded(f"{direction_name(direction)}, by\n{BY_NAMES[by]}", other), parse_math=False)
         handles, labels = canvas.axes[0].get_legend_handles_labels()
         canvas.legend(handles, labels, loc="outside lower center", ncols=len(labels))
         uri = svg_uri(canvas)
@@ -93,7 +96,7 @@ def _strata_axis(axis: Any, block: pd.DataFrame, methods: list[str]) -> None:
         x = [strata.index(str(one)) + offset for one in lines["stratum"]]
         # an interval need not hold its value, and bars cannot be negative
         errors = [(lines["value"] - lines["ci_low"]).clip(lower=0), (lines["ci_high"] - lines["value"]).clip(lower=0)]
-        axis.errorbar(x, lines["value"], errors, fmt="o", color=PALETTE[place], ms=6, lw=2, label=method)
+        axis.errorbar(x, lines["value"], errors, fmt="o", color=PALETTE[place], ms=6, lw=2, label=method_name(method))
     for place, name in enumerate(strata):
         label = "chance" if place == 0 else None
         axis.plot([place - 0.4, place + 0.4], [chances[name]] * 2, color=PALETTE[5], ls="--", lw=1.2, label=label)
@@ -115,7 +118,7 @@ def strata_table(shown: pd.DataFrame) -> Table:
             rows.append(
                 [
                     Cell(str(stratum)),
-                    Cell(str(method)),
+                    Cell(method_name(str(method))),
                     Cell(f"{mrr['n_compounds']:.0f}"),
                     Cell(number(mrr["library_size"])),
                     Cell(number(mrr["value"]), interval(mrr["ci_low"], mrr["ci_high"])),

@@ -6,6 +6,7 @@ import pandas as pd
 
 from dssl.evaluation.ranks import LOWER_IS_BETTER, MEAN_NORMALIZED_RANK, MRR
 from dssl.report.content import MISSING, Cell, Table, interval, number, p_text, records
+from dssl.report.names import method_name
 
 COMPOUND, WHOLE = "compound", "whole"
 METRIC_NAMES = {"top_1": "top-1", "top_5": "top-5", "top_10": "top-10", MRR: "MRR", MEAN_NORMALIZED_RANK: "mean rank"}
@@ -51,7 +52,11 @@ def main_table(main: pd.DataFrame) -> Table:
         for method, lines in block.groupby("method", sort=False):
             scores = {str(row["metric"]): row for row in records(lines)}
             first = next(iter(scores.values()))
-            head = [Cell(str(method)), Cell(f"{first['n_compounds']:.0f}"), Cell(number(first["library_size"]))]
+            head = [
+                Cell(method_name(str(method))),
+                Cell(f"{first['n_compounds']:.0f}"),
+                Cell(number(first["library_size"])),
+            ]
             rows.append(
                 [*head, *(score_cell(scores.get(name), str(method) == best.get(name)) for name in METRIC_NAMES)]
             )
@@ -93,7 +98,7 @@ def comparison_cells(row: dict[str, Any]) -> list[Cell]:
     """A paired comparison: metric, methods, difference (bold: significant after correction), interval, p-values, n."""
     return [
         Cell(METRIC_NAMES[str(row["metric"])]),
-        Cell(f"{row['method_a']} \N{MINUS SIGN} {row['method_b']}"),
+        Cell(" \N{MINUS SIGN} ".join(method_name(str(row[name])) for name in ("method_a", "method_b"))),
         Cell(number(row["difference"]), strong=bool(row["p_holm"] < SIGNIFICANT)),
         Cell(interval(row["ci_low"], row["ci_high"])),
         Cell(p_text(row["p_value"])),
@@ -128,7 +133,11 @@ def level_table(others: pd.DataFrame) -> Table:
         for method, lines in block.groupby("method", sort=False):
             scores = {str(row["metric"]): row for row in records(lines)}
             first = next(iter(scores.values()))
-            head = [Cell(str(method)), Cell(f"{first['n_queries']:.0f}"), Cell(number(first["library_size"]))]
+            head = [
+                Cell(method_name(str(method))),
+                Cell(f"{first['n_queries']:.0f}"),
+                Cell(number(first["library_size"])),
+            ]
             chance = Cell(number(scores[MRR]["chance"] if MRR in scores else float("nan")))
             rows.append([*head, score_cell(scores.get(MRR)), chance, score_cell(scores.get(MEAN_NORMALIZED_RANK))])
     caption = (

@@ -7,6 +7,7 @@ import pandas as pd
 
 from dssl.evaluation.ranks import LOWER_IS_BETTER, MEAN_NORMALIZED_RANK, MRR
 from dssl.report.content import count, interval, number, p_text, percent, percent_interval, records
+from dssl.report.names import method_name
 from dssl.report.retrieval_tables import COMPOUND, LEARNED, SIGNIFICANT, WHOLE, direction_name, is_control
 
 # the first few that a person would look at; in a library of fewer than four times as many, only the first
@@ -49,9 +50,9 @@ def strongest_control(rows: pd.DataFrame, metric: str = MRR) -> str | None:
 
 
 def method_words(method: str) -> str:
-    """A method as people call it, with its name in the tables."""
+    """A method as people call it, with its short name, as it stands in tables and figures."""
     words = METHOD_WORDS.get(method)
-    return f"{words} ({method})" if words else method
+    return f"{words} ({method_name(method)})" if words else method_name(method)
 
 
 def retrieval_sentences(main: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
@@ -184,4 +185,4 @@ def tally(comparisons: pd.DataFrame) -> list[str]:
 
 
 def _named(methods: list[str]) -> str:
-    return f"{len(methods)} ({', '.join(methods)})" if methods else "none"
+    return f"{len(methods)} ({', '.join(map(method_name, methods))})" if methods else "none"

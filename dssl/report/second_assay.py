@@ -53,13 +53,17 @@ def with_second_assay(sections: Sequence[Section], name: str, kept: Sequence[str
     ]
 
 
+def reworded(text: str, other: str) -> str:
+    """A text of a figure that names `other` (such as "L1000 signature") where it says molecule or structure.
+
+    As it is where the phenotypes are compared with molecules (`other` is "molecule").
+    """
+    return text if other == keys.MOLECULE else _WORDS.sub(lambda found: _instead(found, other), text)
+
+
 def _reword(value: Any, name: str, kept: Sequence[str]) -> Any:
     if isinstance(value, str):
-        return (
-            value
-            if value.startswith("data:") or value in kept
-            else _WORDS.sub(lambda found: _instead(found, name), value)
-        )
+        return value if value.startswith("data:") or value in kept else reworded(value, name)
     if isinstance(value, list | tuple):
         return type(value)(_reword(each, name, kept) for each in value)
     if isinstance(value, Cell) and value.quoted:

@@ -10,6 +10,7 @@ import pandas as pd
 from dssl.evaluation.study_tables import specific_points
 from dssl.io import atomic_path
 from dssl.report.figures import PALETTE, STYLE, style
+from dssl.report.names import method_name
 from dssl.report.published import FIGURE_4A, FIGURE_4B, SOURCE
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def draw_specific(table: pd.DataFrame, *paths: Path) -> None:
     from matplotlib.figure import Figure
 
     points = specific_points(table)
-    points["name"] = points["name"].str.replace("dssl", "DisentangledSSL")
+    points["name"] = points["name"].map(method_name).str.replace("dssl", "DisentangledSSL")
     noises = sorted(points["noise"].unique())
     names = sorted(points["name"].unique(), key=lambda name: (not name.startswith("Dis"), name))
     with style():

@@ -14,7 +14,7 @@ from dssl.provenance import stamp
 from dssl.settings.evaluation import HandoverSettings
 from dssl.steps.arrays import read_pairs, write_pairs
 from dssl.steps.describe import read_compounds
-from dssl.steps.registry import Input, Inputs, OptionalInput, Output, Outputs, step
+from dssl.steps.registry import Input, Inputs, Output, Outputs, step
 from dssl.steps.report import wildcards_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def handover(
     molecules: Input,
     fold_compounds: Inputs,
     fold_molecules: Inputs,
-    calibration: OptionalInput,
+    calibration: Input,
     attribution: Input,
     pages: Inputs,
     readme: Output,
@@ -123,15 +123,11 @@ def _said(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**texts)
 
 
-def _hits(
-    compounds: list[Path], molecules: list[Path], calibration: Path | None, known: pd.DataFrame, k: int
-) -> pd.DataFrame:
+def _hits(compounds: list[Path], molecules: list[Path], calibration: Path, known: pd.DataFrame, k: int) -> pd.DataFrame:
     from dssl.steps.handover_tables import held_out_hits
 
-    calibrated = None
-    if calibration is not None:
-        levels = read_table(calibration)
-        calibrated = levels[levels["level"] == "compound"].reset_index(drop=True)
+    levels = read_table(calibration)
+    calibrated = levels[levels["level"] == "compound"].reset_index(drop=True)
     parts = [
         held_out_hits(wildcards_of(one)["fold"], read_anndata(one), read_anndata(other), calibrated, known, k)
         for one, other in zip(compounds, molecules, strict=True)

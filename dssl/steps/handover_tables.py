@@ -12,7 +12,7 @@ from dssl.evaluation.calibration import worth
 from dssl.evaluation.ranking import cosine_chunks
 from dssl.evaluation.retrieval import DIRECTIONS, PHENOTYPE_TO_MOLECULE, unit_rows
 from dssl.steps.arrays import numbered
-from dssl.steps.hits import WORTH, best_items
+from dssl.steps.hits import best_items
 from dssl.steps.retrieval import tested_ids
 from dssl.steps.strata import original_ids
 
@@ -55,7 +55,7 @@ def embedded(compounds: "AnnData", molecules: "AnnData") -> Embedded:
 
 
 def held_out_hits(
-    fold: str, compounds: "AnnData", molecules: "AnnData", calibration: pd.DataFrame | None, known: pd.DataFrame, k: int
+    fold: str, compounds: "AnnData", molecules: "AnnData", calibration: pd.DataFrame, known: pd.DataFrame, k: int
 ) -> pd.DataFrame:
     """The k best items of every held-out compound of a fold, in both directions, and its own item wherever it is.
 
@@ -63,7 +63,7 @@ def held_out_hits(
     ----------
     fold : its name.
     compounds, molecules : embedding of the fold.
-    calibration : of compounds (`dssl.evaluation.calibration.calibrate`), if scores are calibrated.
+    calibration : of compounds (`dssl.evaluation.calibration.calibrate`).
     known : name and kept columns, by compound_id.
     k : items of each query.
     """
@@ -80,9 +80,7 @@ def held_out_hits(
     n = len(ids)
     of_item = known.reindex(item).reset_index(drop=True).add_prefix("item_")
     percentile = (1 - (hits["rank"] - 1) / (n - 1)).round(6) if n > 1 else np.nan
-    values = pd.DataFrame(np.nan, hits.index, list(WORTH))
-    if calibration is not None:
-        values = worth(calibration, hits["cosine"].to_numpy(), n).round(6)
+    values = worth(calibration, hits["cosine"].to_numpy(), n).round(6)
     names = known[keys.NAME].reindex(query).to_numpy()
     described = hits.assign(
         query_id=query,

@@ -96,6 +96,7 @@ def report(
 
     quality = pd.concat([_table(path) for path in listed(plates, QUALITY)], ignore_index=True)
     second = screen.second_assay
+    other = second.name if second else keys.MOLECULE
     wells_left_out, compounds_left_out = _table(excluded_wells), _table(excluded_compounds)
     if second is not None and without_second is not None:
         without = _table(without_second)
@@ -130,17 +131,20 @@ def report(
         ),
         funnel_section(screened),
         quality_section(quality, read_anndata(profiles), called, choices),
-        retrieval_section(scores, compared, _table(strata), _folds(queries, QUERIES), split),
-        knowledge_section(_table(probes), _table(dependence), _table(information), explained, leaked),
-        mechanisms_section(values, enriched),
+        retrieval_section(scores, compared, _table(strata), _folds(queries, QUERIES), split, other),
+        knowledge_section(_table(probes), _table(dependence), _table(information), explained, leaked, other),
+        mechanisms_section(values, enriched, other),
         first_section(described, thresholds, settings.n_first, examples),
         maps_section(
             read_anndata(map_compounds),
             read_anndata(map_molecules),
             wildcards_of(map_compounds)["fold"],
             settings.color_by or [each for each in [label_of(described, [])] if each],
+            other,
         ),
-        counterfactuals_section(*map(_table, (counterfactuals, counterfactual_tests, decoded, not_predicted))),
+        counterfactuals_section(
+            _table(counterfactuals), _table(counterfactual_tests), _table(decoded), _table(not_predicted), other
+        ),
         caveats_section(scores, simulated),
         learning_section(selections, _runs(selections, shared_histories, specific_histories)),
         settings_section(screen.model_dump(mode="json", exclude_none=True), package_versions()),
@@ -154,7 +158,6 @@ def report(
         write_text(figures / f"{figure.name}.svg", figure.svg.decode())
         write_text(figures / f"{figure.name}.csv", figure.data)
     title = settings.title or screen.screen
-    other = second.name if second else "molecule"
     write_text(html, render(title, screen.screen, __version__, simulated, sections, other))
 
 

@@ -151,12 +151,12 @@ def test_a_predicted_profile_stands_beside_its_measured_error(opened: Open) -> N
     picture = page.locator("#panel .prediction")
     assert (
         picture.get_attribute("aria-label")
-        == "This compound (1uM) on the cell state of plate <P2>, by compartment × channel"
+        == "This compound (1 µM) on the cell state of plate <P2>, by compartment × channel"
     )
     texts = picture.locator("title").all_text_contents()
     assert len(texts) == 6
     assert all("not measured; error on 107 held-out compounds" in text for text in texts)
-    page.select_option("#panel select", label="This compound (1uM) on the cell state of plate P1")
+    page.select_option("#panel select", label="This compound (1 µM) on the cell state of plate P1")
     shown = page.locator("#panel .prediction")
     places = content["counterfactuals"]
     first = (places["starts"][2] + 1) * 6

@@ -105,7 +105,7 @@ def test_every_method_stands_beside_chance_and_library_size() -> None:
     assert headings[-1] == "L1000 signature → phenotype"
     assert sum(row[0].text == "chance" for row in table.rows) == len(headings) == 6
     first = table.rows[1]
-    assert first[0].text == "all_compounds"
+    assert first[0].text == "all compounds"
     assert [cell.text for cell in first[1:3]] == ["40", "13.5"]
     assert first[3].note == "[0.200, 0.400]\np = 0.010"
     assert figure.data.count("\n") == 1 + 2 * (3 + 3 + 5)

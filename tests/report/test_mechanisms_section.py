@@ -46,7 +46,7 @@ def test_found_missed_and_rare_are_told_apart(made: ModuleType) -> None:
     assert "against 10 % by chance, n = 30)" in said
     assert "1 is not (least: missed" in said
     assert "1 more has fewer than 5 and cannot be judged." in said
-    assert "The strongest control, kernel_ridge, does as well or better for 1 of the 2." in said
+    assert "The strongest control, kernel ridge on fingerprints, does as well or better for 1 of the 2." in said
     assert "about 0.1 would be called found by chance alone" in said
 
 

@@ -84,6 +84,13 @@ def test_the_files_of_every_figure_are_on_the_page_and_beside_it(made_up: Any, m
         assert len(pd.read_csv(made_up.arguments["figures"] / f"{name}.csv")) > 0
 
 
+def test_methods_have_their_short_names_in_figures(made_up: Any) -> None:
+    drawn = "".join(path.read_text() for path in made_up.arguments["figures"].glob("*.svg"))
+    # what is drawn as outlines stands in a comment before them
+    assert "<!-- kernel ridge on fingerprints -->" in drawn
+    assert not re.search("kernel_ridge|nearest_neighbor", drawn)
+
+
 def test_no_spreadsheet_runs_what_the_user_typed() -> None:
     text = csv_text(pd.DataFrame({"mechanism": ["=cmd()", "@x", "kinase"], "value": [-1.0, 0.5, 1 / 3]}))
     assert text == "mechanism,value\n'=cmd(),-1\n'@x,0.5\nkinase,0.333333\n"

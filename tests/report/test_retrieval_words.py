@@ -25,7 +25,10 @@ def scores(made: ModuleType, **values: float) -> pd.DataFrame:
 def test_a_model_that_loses_to_a_control_is_said_to_lose(made: ModuleType) -> None:
     first, second = retrieval_sentences(scores(made, kernel_ridge=0.9), made.comparison_rows(-0.2, 0.001))
     for said in (first, second):
-        assert "kernel ridge regression from fingerprints (kernel_ridge), does so for 90 % [23 %, 29 %]" in said
+        assert (
+            "kernel ridge regression from fingerprints (kernel ridge on fingerprints), does so for 90 % [23 %, 29 %]"
+            in said
+        )
         assert "the model is worse than it, so that the control should be used instead" in said
         assert "difference in mean reciprocal rank \N{MINUS SIGN}0.200" in said
         assert "better than it" not in said
@@ -84,7 +87,10 @@ def test_controls_are_tallied(made: ModuleType) -> None:
     told = tally(rows)
     assert [text.partition(":")[0].partition(", ")[2] for text in told] == ["mean reciprocal rank", "mean rank"] * 2
     for text in told:
-        assert "of 3 controls the model is better than 1 (nearest_neighbor), worse than 1 (kernel_ridge)" in text
+        assert (
+            "of 3 controls the model is better than 1 (nearest neighbour), worse than 1 (kernel ridge on fingerprints)"
+            in text
+        )
         assert "not told apart from 1 (random)" in text
     assert tally(rows.iloc[:0]) == []
 
@@ -125,7 +131,7 @@ def test_the_whole_list_is_told_beside_its_own_strongest_control(made: ModuleTyp
     compared = made.comparison_rows(0.05, 0.01)
     said = retrieval_sentences(main, compared)[0]
     assert "on average before 70 % [67 %, 72 %] of the others (guessing: 50 %)" in said
-    assert "the most similar training molecules (nearest_neighbor), before 65 %; the model is better than it" in said
+    assert "the most similar training molecules (nearest neighbour), before 65 %; the model is better than it" in said
     assert "(difference in mean rank \N{MINUS SIGN}0.050" in said
     worse = retrieval_sentences(main, made.comparison_rows(-0.05, 0.01))[0]
     assert "before 65 %; the model is worse than it" in worse

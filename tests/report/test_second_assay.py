@@ -1,8 +1,15 @@
+import re
+from types import ModuleType
+
 import pandas as pd
 import pytest
 
-from dssl.report.content import Answers, Cell, Drawing, Example, Examples, Figure, Note, Section, Table
-from dssl.report.second_assay import with_second_assay, without_second_profile
+from dssl.report.content import Answers, Cell, Drawing, Example, Examples, Figure, Note, Section, Table, figures_of
+from dssl.report.knowledge import knowledge_section
+from dssl.report.mechanisms import mechanisms_section
+from dssl.report.retrieval import retrieval_section
+from dssl.report.second_assay import reworded, with_second_assay, without_second_profile
+from dssl.settings.preparation import PairAndSplitSettings
 
 
 def sections(text: str) -> list[Section]:
@@ -70,3 +77,30 @@ def test_the_article_fits_the_name() -> None:
     assert with_second_assay(sections("a molecule"), "Cell Painting profile")[2].paragraphs == [
         "a Cell Painting profile"
     ]
+
+
+@pytest.mark.parametrize(
+    ("other", "read"),
+    [("molecule", "a structure → Molecule"), ("L1000 signature", "an L1000 signature → L1000 signature")],
+)
+def test_figures_name_the_second_assay_where_there_is_one(other: str, read: str) -> None:
+    assert reworded("a structure → Molecule", other) == read
+
+
+def test_what_is_drawn_names_the_second_assay(made: ModuleType) -> None:
+    queries = made.query_rows([f"C{k}" for k in range(9)])
+    scores, compared, name = made.retrieval_table(), made.comparison_rows(0.1, 0.1), "L1000 signature"
+    known = (made.probe_rows(["0"]), made.dependence_rows(["0"]), made.information_rows())
+    drawn = figures_of(
+        [
+            retrieval_section(scores, compared, made.strata_table(), queries, PairAndSplitSettings(), name),
+            knowledge_section(*known, made.attribution_rows(["0"]), made.leakage_rows(["0"]), name),
+            mechanisms_section([], made.enrichment_table(), name),
+        ]
+    )
+    # what is drawn as outlines stands in a comment before them
+    said = {figure.name: " ".join(re.findall("<!-- (.*?) -->", figure.svg.decode())) for figure in drawn}
+    assert {"retrieval-curve", "retrieval-methods", "retrieval-strata", "information", "probes"} <= set(said)
+    assert not [figure for figure, text in said.items() if re.search("molecule|structure", text, re.IGNORECASE)]
+    assert "Phenotype → L1000 signature" in said["retrieval-methods"]
+    assert "L1000 signatures near a phenotype" in said["neighbour-enrichment"]

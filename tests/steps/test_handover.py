@@ -204,11 +204,12 @@ def test_the_same_inputs_give_the_same_bytes(made: Path, tmp_path: Path) -> None
     assert differ == []
 
 
-def test_a_screen_of_one_compound_without_calibration(tmp_path: Path) -> None:
-    out = make_handover(tmp_path, n=1, calibrated=False)
+def test_a_screen_of_one_compound_with_a_second_assay(tmp_path: Path) -> None:
+    out = make_handover(tmp_path, n=1, second_assay="L1000 signature")
     hits = as_given(out / "hits.csv")
     assert hits[["rank", "library_size", "chance_own"]].to_numpy().tolist() == [[1, 1, 1]] * 2
-    assert hits[["percentile", "precision"]].isna().all(axis=None)
+    assert hits["percentile"].isna().all()
+    assert (hits["precision"] == 1).all()
     assert read_table(out / "neighbours.csv").empty
     assert anndata.read_h5ad(out / "profiles.h5ad").n_obs == 1
     page = (out / "README.html").read_text()

@@ -23,7 +23,7 @@ function predictionTitle(place, i) {
   const { questions, question, treatments, contexts } = loaded.content.counterfactuals;
   const { column, transfer } = questions[question[place]];
   const own = `${loaded.content.ids[i]}@`;
-  const dose = treatments[place].startsWith(own) ? ` (${treatments[place].slice(own.length)})` : '';
+  const dose = treatments[place].startsWith(own) ? ` (${treatments[place].slice(own.length).replace(/uM$/, ' µM')})` : '';
   const state = `cell state of ${column} ${cut(contexts[place], 40)}`;
   return transfer ? `This compound${dose} on the ${state}` : `The ${state} under this compound${dose}`;
 }
