@@ -2,20 +2,28 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from rdkit import Chem, rdBase
 from rdkit.Chem import Descriptors, rdFingerprintGenerator
+from rdkit.Chem.EState.EState import MaxAbsEStateIndex, MaxEStateIndex, MinAbsEStateIndex, MinEStateIndex
 from rdkit.Chem.rdMolDescriptors import GetMACCSKeysFingerprint
 
 from dssl.settings.preparation import FeaturizeMoleculesSettings, Featurizer
 
+# without this RDKit computes the E-state indices of a molecule again for each of these four
+_OF_ESTATES = {
+    function.__name__: partial(function, force=False)
+    for function in (MaxAbsEStateIndex, MaxEStateIndex, MinAbsEStateIndex, MinEStateIndex)
+}
 # Ipc grows exponentially with size (1e40 and more, beyond float32); AvgIpc, which is kept, is the same normalised
 DESCRIPTORS: dict[str, Callable[[Chem.Mol], float]] = {
-    name: function for name, function in Descriptors.descList if name != "Ipc"
+    name: _OF_ESTATES.get(name, function) for name, function in Descriptors.descList if name != "Ipc"
 }
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def _morgan(settings: FeaturizeMoleculesSettings) -> Any:
@@ -82,5 +90,5 @@ def _descriptors(molecule: Chem.Mol) -> list[float]:
             value = float(function(molecule))
         except (ValueError, RuntimeError, ZeroDivisionError):  # e.g. no Gasteiger parameters for an element
             value = math.nan
-        values.append(value if abs(value) <= np.finfo(np.float32).max else math.nan)
+        values.append(value if abs(value) <= _LARGEST else math.nan)
     return values

@@ -19,7 +19,7 @@ def choose_fragment(molecule: Chem.Mol, parameters: rdMolStandardize.CleanupPara
 
     A coordination compound stays whole, however it is drawn: its largest ligand would be another substance.
     """
-    if molecule.HasSubstructMatch(_COORDINATION_METAL):
+    if len(Chem.GetMolFrags(molecule)) == 1 or molecule.HasSubstructMatch(_COORDINATION_METAL):
         return molecule, []
     chosen = rdMolStandardize.LargestFragmentChooser(parameters).choose(molecule)
     kept = Chem.MolToSmiles(chosen)

@@ -98,7 +98,8 @@ def standardize_molecules(
     molecules = _compound_table(rows, accepted, structures)
     changed = _changed(accepted, structures)
     logger.info(
-        "%d ids: %d compounds, %d ids merged into them, %d rejected; %d lost salts, solvents or charges",
+        "%d rows, %d ids: %d compounds, %d ids merged into them, %d rejected; %d lost salts, solvents or charges",
+        len(rows),
         len(ids),
         len(molecules),
         len(merged),
@@ -186,10 +187,10 @@ def _judge_ids(
 ) -> pd.DataFrame:
     """One row per id (one per SMILES without an id): input_id, smiles, reason ("" = accepted), in table order."""
     judged: list[tuple[str, str, str]] = []
-    for identifier, group in pairs.groupby(INPUT_ID, sort=False):
-        candidates = [smiles for smiles in group[SMILES] if smiles]
+    for identifier, given in pairs.groupby(INPUT_ID, sort=False)[SMILES].agg(list).items():
+        candidates = [smiles for smiles in given if smiles]
         if identifier == "":
-            judged += [("", smiles, "no identifier") for smiles in group[SMILES]]
+            judged += [("", smiles, "no identifier") for smiles in given]
         elif not candidates:
             judged.append((str(identifier), "", "no SMILES"))
         else:

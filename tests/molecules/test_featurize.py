@@ -80,7 +80,8 @@ def test_maccs_and_descriptors_equal_rdkit() -> None:
         assert (np.flatnonzero(row) + 1).tolist() == list(
             MACCSkeys.GenMACCSKeys(Chem.MolFromSmiles(smiles)).GetOnBits()
         )
-    for name in ("MolWt", "MolLogP", "TPSA", "NumHDonors", "qed"):
+    of_estates = ("MaxAbsEStateIndex", "MaxEStateIndex", "MinAbsEStateIndex", "MinEStateIndex")
+    for name in ("MolWt", "MolLogP", "TPSA", "NumHDonors", "qed", *of_estates):
         expected = [getattr(Descriptors, name)(Chem.MolFromSmiles(smiles)) for smiles in SMILES]
         actual = result[:, f"rdkit_descriptors:{name}"].X.toarray().ravel()
         np.testing.assert_allclose(actual, expected, rtol=1e-6)
