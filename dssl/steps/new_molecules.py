@@ -10,7 +10,7 @@ import pandas as pd
 from dssl import keys
 from dssl.errors import TableError, first_few
 from dssl.evaluation.applicability import flag
-from dssl.io import read_table, table_columns, write_table
+from dssl.io import table_columns, write_table
 from dssl.settings.inputs import MoleculeTableSettings
 from dssl.settings.new_data import EmbedSettings
 from dssl.steps.bundle import Bundle
@@ -35,10 +35,11 @@ def read_new_molecules(path: Path, columns: MoleculeTableSettings | None, as_in:
     Parameters
     ----------
     path : Path
-        CSV, TSV or Parquet.
+        CSV, TSV, Parquet or SDF.
     columns : MoleculeTableSettings, optional
         What its columns are called. Where left out, identifier and SMILES are called as in the screen, or
-        `compound_id` and `smiles`; a name may be missing, and nothing else is kept.
+        `compound_id` and `smiles` (of an SDF, the identifier is the title of a record); a name may be missing, and
+        nothing else is kept.
     as_in : MoleculeTableSettings
         The screen's columns.
 
@@ -47,11 +48,14 @@ def read_new_molecules(path: Path, columns: MoleculeTableSettings | None, as_in:
     TableError
         If the table has no row, or lacks a column.
     """
-    from dssl.molecules.standardize import read_molecule_table
+    from dssl.molecules.sdf import ENDINGS, TITLE, read_sdf
+    from dssl.molecules.standardize import open_molecules, read_molecule_table
 
-    present = table_columns(path)
+    records = read_sdf(path) if path.name.endswith(ENDINGS) else None
+    present = table_columns(path) if records is None else list(records.columns)
     if columns is None:
-        known = [each for each in (as_in, MoleculeTableSettings()) if {each.compound_id, each.smiles} <= set(present)]
+        usual = MoleculeTableSettings() if records is None else MoleculeTableSettings(compound_id=TITLE)
+        known = [each for each in (as_in, usual) if {each.compound_id, each.smiles} <= set(present)]
         columns = known[0] if known else as_in
         columns = columns.model_copy(update={"name": columns.name if columns.name in present else None, "keep": []})
     named = [columns.compound_id, columns.smiles, columns.name or columns.compound_id, *columns.keep]
@@ -62,8 +66,7 @@ def read_new_molecules(path: Path, columns: MoleculeTableSettings | None, as_in:
             """Say what they are called: --settings '{"molecules": {"compound_id": "ID", "smiles": "SMILES"}}', """
             "or new_data.<name>.molecules in the YAML."
         )
-    text = [columns.compound_id, columns.smiles, *columns.keep]
-    frame = read_table(path, columns=list(dict.fromkeys(named)), text_columns=text)
+    frame = open_molecules(path, columns) if records is None else records
     if frame.empty:
         raise TableError(f"{path}: expected molecules, the table has no rows\nName the right file.")
     return read_molecule_table(frame, columns, str(path))

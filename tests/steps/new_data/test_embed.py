@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rdkit import Chem
 
 from dssl.errors import IntegrityError, TableError
 from dssl.io import read_anndata, read_json
@@ -121,6 +122,19 @@ def test_columns_are_called_as_in_the_screen_or_by_their_defaults(tmp_path: Path
     usual = written(pd.DataFrame({"compound_id": ["a"], "smiles": ["CCO"]}), tmp_path / "usual.csv")
     found = [new_molecules.read_new_molecules(path, None, as_in).iloc[0].to_dict() for path in (own, usual)]
     assert found == [{"input_id": "a", "smiles": "CCO", "name": name} for name in ("b", "a")]
+
+
+def test_an_sdf_has_its_titles_as_identifiers_or_the_property_that_the_screen_has(tmp_path: Path) -> None:
+    ethanol = Chem.MolFromSmiles("CCO")
+    ethanol.SetProp("_Name", "E-1")
+    ethanol.SetProp("drug", "ethanol")
+    path = tmp_path / "library.sdf"
+    with Chem.SDWriter(str(path)) as writer:
+        writer.write(ethanol)
+    for compound_id, identifier in (("drug", "ethanol"), ("compound", "E-1")):
+        as_in = MoleculeTableSettings(compound_id=compound_id)
+        found = new_molecules.read_new_molecules(path, None, as_in)
+        assert found.to_dict("records") == [{"input_id": identifier, "smiles": "CCO", "name": identifier}]
 
 
 def test_a_missing_feature_is_named(trained: Trained, tmp_path: Path, plate: pd.DataFrame) -> None:
