@@ -11,6 +11,7 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import Descriptors, rdFingerprintGenerator
 from rdkit.Chem.EState.EState import MaxAbsEStateIndex, MaxEStateIndex, MinAbsEStateIndex, MinEStateIndex
 from rdkit.Chem.rdMolDescriptors import GetMACCSKeysFingerprint
+from threadpoolctl import threadpool_limits
 
 from dssl.settings.preparation import FeaturizeMoleculesSettings, Featurizer
 
@@ -78,8 +79,12 @@ def _rows_to_csr(rows: Sequence[dict[int, int]], n_columns: int) -> sp.csr_matri
 
 
 def descriptors_chunk(smiles: Sequence[str]) -> list[list[float]]:
-    """Descriptors of each molecule, in the order of `DESCRIPTORS`; NaN where one is undefined or beyond float32."""
-    with rdBase.BlockLogs():
+    """Descriptors of each molecule, in the order of `DESCRIPTORS`; NaN where one is undefined or beyond float32.
+
+    The matrix products behind some of them (AvgIpc, of molecules of a hundred atoms) run on one thread, since several add
+    up in another order: the last digit would depend on the number of threads that a job was given.
+    """
+    with rdBase.BlockLogs(), threadpool_limits(1, user_api="blas"):
         return [_descriptors(Chem.MolFromSmiles(text)) for text in smiles]
 
 

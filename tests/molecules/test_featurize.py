@@ -1,6 +1,9 @@
 """Feature blocks against RDKit called one molecule at a time."""
 
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import anndata as ad
@@ -135,3 +138,20 @@ def test_tables_that_were_not_standardised_are_refused() -> None:
         featurize_molecules(MOLECULES.iloc[[0, 0]], settings)
     with pytest.raises(TableError, match="1 cannot be parsed: c0"):
         featurize_molecules(MOLECULES.assign(smiles=["C1CC", *SMILES[1:]]), settings)
+
+
+OF_PEPTIDES = """
+from rdkit import Chem
+from dssl.molecules.fingerprints import descriptors_chunk
+peptides = [Chem.MolFromSequence(10 * "W"), Chem.MolFromSequence(16 * "F")]
+print(descriptors_chunk([Chem.MolToSmiles(peptide) for peptide in peptides]))
+"""
+
+
+def test_descriptors_do_not_depend_on_the_threads_of_a_job() -> None:
+    found = []
+    for threads in ("1", "2"):
+        variables = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        command = [sys.executable, "-c", OF_PEPTIDES]
+        found.append(subprocess.run(command, env=variables, capture_output=True, text=True, check=True).stdout)
+    assert found[0] == found[1]
