@@ -288,7 +288,13 @@ class MoleculePreprocessingSettings(Settings):
         "kernel_components",
         description="inputs: principal components of the averaged kernels, or log(1 + count) and scaled descriptors",
     )
-    n_components: int = Field(300, ge=1, description="kernel principal components (at most the training molecules)")
+    n_components: int = Field(300, ge=1, description="kernel principal components (at most the landmarks)")
+    max_landmarks: int = Field(
+        5000,
+        ge=2,
+        description="training molecules that the kernel components are made of: all, or of more so many, evenly spaced "
+        "(Nystroem); memory grows with its square",
+    )
 
 
 class FitPreprocessingSettings(Settings):
