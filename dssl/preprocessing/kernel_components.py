@@ -15,6 +15,9 @@ from dssl.molecules.kernels import gaussian_kernel, tanimoto_count_kernel
 SMALLEST_EIGENVALUE = 1e-6  # relative to the largest
 MAX_ROWS_FOR_MEDIAN = 2000  # the median of 2 million distances is known well enough
 ROWS_AT_ONCE = 2048
+CELLS_AT_ONCE = 32_000_000
+# fingerprints (n, p), and standardised descriptors (n, d)
+Molecules = tuple[sparse.csr_matrix, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,19 +128,25 @@ def project(
     """
     scores = np.empty((counts.shape[0], state.projection.shape[1]))
     landmarks = (state.counts, state.descriptors)
-    for start in range(0, len(scores), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        kernel = averaged_kernel((counts[rows], descriptors[rows]), landmarks, state.blocks, state.length_scale)
+    for rows, kernel in kernel_blocks((counts, descriptors), landmarks, state.blocks, state.length_scale):
         centred = kernel - kernel.mean(axis=1, keepdims=True) - state.column_mean + state.column_mean.mean()
         scores[rows] = centred @ state.projection
     return scores
 
 
+def kernel_blocks(
+    left: Molecules, right: Molecules, blocks: Sequence[str], length_scale: float
+) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """Slices of `left`, one after the other, with their `averaged_kernel` with `right`; one fits into memory."""
+    n_left, n_right = len(left[1]), len(right[1])
+    step = max(1, min(ROWS_AT_ONCE, CELLS_AT_ONCE // max(1, n_right)))
+    for start in range(0, n_left, step):
+        rows = slice(start, start + step)
+        yield rows, averaged_kernel((left[0][rows], left[1][rows]), right, blocks, length_scale)
+
+
 def averaged_kernel(
-    left: tuple[sparse.csr_matrix, NDArray[np.float64]],
-    right: tuple[sparse.csr_matrix, NDArray[np.float64]],
-    blocks: Sequence[str],
-    length_scale: float,
+    left: Molecules, right: Molecules, blocks: Sequence[str], length_scale: float
 ) -> NDArray[np.float64]:
     """Mean of the kernels between two sets of molecules, each given as (fingerprints, standardised descriptors)."""
     kernels = _kernels(left, right, np.asarray(blocks, dtype=np.str_), length_scale)
@@ -150,10 +159,7 @@ def averaged_kernel(
 
 
 def _kernels(
-    left: tuple[sparse.csr_matrix, NDArray[np.float64]],
-    right: tuple[sparse.csr_matrix, NDArray[np.float64]],
-    blocks: NDArray[np.str_],
-    length_scale: float,
+    left: Molecules, right: Molecules, blocks: NDArray[np.str_], length_scale: float
 ) -> Iterator[NDArray[np.float64]]:
     for block in dict.fromkeys(blocks.tolist()):
         columns = np.flatnonzero(blocks == block)
