@@ -48,8 +48,8 @@ def fit_fold(
     logger.info("kernel regressions: %d landmarks of %d training compounds", len(data.landmarks), len(data.train))
     controls = fit_controls(data, settings)
     molecules = inputs[keys.MOLECULE]
-    described = {FINGERPRINTS: fingerprints, LANDMARKS: len(data.landmarks)}
-    adata = AnnData(obs=molecules.obs.copy(), uns=described | controls.uns)
+    described = {FINGERPRINTS: fingerprints, LANDMARKS: len(data.landmarks), **controls.uns}
+    adata = AnnData(obs=molecules.obs.copy(), uns=described)
     for method, vectors in controls.molecules.items():
         adata.obsm[method] = vectors
     return adata, controls.tuning

@@ -24,7 +24,7 @@ def shared_code_metrics(phenotype: Tensor, molecule: Tensor) -> Record:
     """
     record: Record = {}
     for direction, sides in zip(DIRECTIONS, ((phenotype, molecule), (molecule, phenotype)), strict=True):
-        record |= {f"{name}_{direction}": value for name, value in _retrieval(*sides).items()}
+        record |= {f"{name}_{direction}": value for name, value in mean_retrieval(*sides).items()}
     for name in RETRIEVAL_METRICS:
         record[name] = sum(record[f"{name}_{direction}"] for direction in DIRECTIONS) / len(DIRECTIONS)
     record[f"participation_ratio_{PHENOTYPE}"] = participation_ratio(phenotype.cpu().numpy())
@@ -32,7 +32,7 @@ def shared_code_metrics(phenotype: Tensor, molecule: Tensor) -> Record:
     return record
 
 
-def _retrieval(queries: Tensor, items: Tensor) -> Record:
+def mean_retrieval(queries: Tensor, items: Tensor) -> Record:
     """Means of `RETRIEVAL_METRICS` over queries (n, d); a slice of the similarities (n, n) is in memory at a time."""
     n_rows = max(1, CHUNK_CELLS // len(items))
     parts = []

@@ -13,13 +13,12 @@ from numpy.typing import ArrayLike
 from torch import Generator, Tensor
 
 from dssl.errors import PairingError
-from dssl.evaluation.retrieval import retrieval_metrics
 from dssl.keys import MOLECULE
 from dssl.model.multimodal import MultimodalModel, multimodal_loss
 from dssl.settings.learning import Sharing, TrainSharedSettings, ViewSettings
 from dssl.training.device import resolve_device
 from dssl.training.fit import EpochCallback, Record, fit
-from dssl.training.metrics import RETRIEVAL_METRICS
+from dssl.training.metrics import RETRIEVAL_METRICS, mean_retrieval
 from dssl.training.views import perturb, released_augmentation
 
 
@@ -142,8 +141,7 @@ def _validate(model: MultimodalModel, data: MultimodalData, settings: TrainShare
     for pair in model.pairs:
         both = data.present[pair[0]] & data.present[pair[1]]
         first, second = (model.code(name, data.inputs[name][both], pair) for name in pair)
-        similarity = (first @ second.T).double().cpu().numpy()
-        found = [retrieval_metrics(matrix) for matrix in (similarity, similarity.T)]
+        found = [mean_retrieval(first, second), mean_retrieval(second, first)]
         for name in RETRIEVAL_METRICS:
             record[f"{name}_{pair[0]}_{pair[1]}"] = (found[0][name] + found[1][name]) / 2
     for name in RETRIEVAL_METRICS:
