@@ -1,6 +1,6 @@
 """What the classical controls of a fold learn from; there is no place in it for the profiles of test compounds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,12 @@ class ClassicalData:
     Attributes
     ----------
     inputs : (n, p) preprocessed inputs of all molecules.
-    kernels : "tanimoto" (on fingerprints) and "gaussian" (on standardised descriptors), each (n, t) between all molecules
-        and the training ones; only those for which the screen has features.
+    kernels : "tanimoto" (on fingerprints) and "gaussian" (on standardised descriptors), each (n, l) between all molecules
+        and the landmarks; only those for which the screen has features.
+    landmarks : (l,) rows of the training compounds that a kernel regression is made of: all, or some of many; in the
+        order of `train`.
+    similarities : makes blocks (m, t) of the kernel "tanimoto" with all training compounds, which together have a row
+        for every molecule; none without fingerprints.
     train, validation : (t,) and (v,) rows of the molecules.
     profiles_train, profiles_validation : (t, k) and (v, k) preprocessed mean profiles, in the same order.
     obs_train, obs_validation : their rows; mean cell counts where the screen has cell counts.
@@ -36,6 +40,8 @@ class ClassicalData:
 
     inputs: NDArray[Any]
     kernels: Mapping[str, NDArray[np.float64]]
+    landmarks: NDArray[np.int64]
+    similarities: Callable[[], Iterable[NDArray[np.float64]]]
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     profiles_train: NDArray[Any]
@@ -46,13 +52,14 @@ class ClassicalData:
 
     def __post_init__(self) -> None:
         n, t, v, k = len(self.inputs), len(self.train), len(self.validation), len(self.divisor)
+        n_landmarks = len(self.landmarks)
         expected = {
             "inputs": (n, *self.inputs.shape[1:]),
             "profiles_train": (t, k),
             "profiles_validation": (v, k),
         }
         arrays = {name: getattr(self, name) for name in expected} | dict(self.kernels)
-        expected |= dict.fromkeys(self.kernels, (n, t))
+        expected |= dict.fromkeys(self.kernels, (n, n_landmarks))
         wrong = [
             f"{name} {values.shape}, not {expected[name]}"
             for name, values in arrays.items()

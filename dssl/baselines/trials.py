@@ -41,7 +41,7 @@ def random(data: ClassicalData, settings: TrainBaselineSettings) -> Trials:
 
 def nearest_neighbor(data: ClassicalData, settings: TrainBaselineSettings) -> Trials:
     """Mean profile of the most similar training molecules (Tanimoto): neighbors x whitening."""
-    predictions = {n: nearest_neighbors(data.kernels[TANIMOTO], _centred(data), n) for n in settings.neighbors}
+    predictions = nearest_neighbors(data.similarities(), _centred(data), settings.neighbors)
     yield from _whitened("nearest_neighbor", "neighbors", predictions, data, settings)
 
 
@@ -97,8 +97,7 @@ def cell_count(data: ClassicalData, settings: TrainBaselineSettings) -> Trials:
     scale, known = fit_log_counts(counts), np.flatnonzero(np.isfinite(counts))
     targets = standardized_log_counts(counts[known], scale)[:, None]
     for weight in sorted(settings.tanimoto_weight):
-        kernel = _mixed(data, weight)[:, known]
-        predictions = kernel_ridge(kernel[data.train[known]], kernel, targets, settings.ridge)
+        predictions = kernel_ridge(_mixed(data, weight), data.landmarks, data.train[known], targets, settings.ridge)
         for ridge in sorted(settings.ridge, reverse=True):
             points = half_circle(predictions[ridge][:, 0])
             yield Trial(points, {CELL_COUNT: asdict(scale)}, {"ridge": ridge, "tanimoto_weight": weight})
@@ -135,7 +134,8 @@ def reason_to_skip(method: str, data: ClassicalData) -> str | None:
 
 
 def _ridge(method: str, kernel: Floats, data: ClassicalData, settings: TrainBaselineSettings) -> Trials:
-    predictions = kernel_ridge(kernel[data.train], kernel, _centred(data), sorted(settings.ridge, reverse=True))
+    ridges = sorted(settings.ridge, reverse=True)
+    predictions = kernel_ridge(kernel, data.landmarks, data.train, _centred(data), ridges)
     yield from _whitened(method, "ridge", predictions, data, settings)
 
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from dssl.baselines.data import ClassicalData
 from dssl.baselines.vectors import phenotype_vectors
 from dssl.errors import PairingError
-from dssl.evaluation.ranking import rounded_cosines
-from dssl.evaluation.ranks import METRICS, MRR
-from dssl.evaluation.retrieval import MOLECULE_TO_PHENOTYPE, PHENOTYPE_TO_MOLECULE, retrieval_metrics, unit_rows
+from dssl.evaluation.ranking import Side, rank_counts
+from dssl.evaluation.ranks import METRICS, MRR, expected_metrics
+from dssl.evaluation.retrieval import MOLECULE_TO_PHENOTYPE, PHENOTYPE_TO_MOLECULE, unit_rows
 
 HYPERPARAMETERS = ("neighbors", "ridge", "whitening", "components", "tanimoto_weight")
 WHOLE_NUMBERS = {"neighbors": "Int64", "components": "Int64"}
@@ -67,10 +67,11 @@ def choose(method: str, trials: Iterable[Trial], data: ClassicalData) -> tuple[T
 def validation_scores(method: str, trial: Trial, data: ClassicalData) -> dict[str, float]:
     """Retrieval among validation compounds, in both directions, exactly as it is evaluated later."""
     phenotype = phenotype_vectors(method, data.profiles_validation, data.obs_validation, trial.uns)
-    similarity = rounded_cosines(unit_rows(phenotype), unit_rows(trial.molecules[data.validation]))
+    compounds = np.arange(len(phenotype))
+    sides = Side(unit_rows(phenotype), compounds), Side(unit_rows(trial.molecules[data.validation]), compounds)
     found = {
-        PHENOTYPE_TO_MOLECULE: retrieval_metrics(similarity),
-        MOLECULE_TO_PHENOTYPE: retrieval_metrics(similarity.T),
+        PHENOTYPE_TO_MOLECULE: expected_metrics(rank_counts(*sides)),
+        MOLECULE_TO_PHENOTYPE: expected_metrics(rank_counts(*sides[::-1])),
     }
-    score = float(np.mean([metrics[MRR] for metrics in found.values()]))
-    return {"score": score} | {f"{name}_{direction}": found[direction][name] for direction in found for name in METRICS}
+    means = {f"{name}_{direction}": float(found[direction][name].mean()) for direction in found for name in METRICS}
+    return {"score": float(np.mean([means[f"{MRR}_{direction}"] for direction in found]))} | means

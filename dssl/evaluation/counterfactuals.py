@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dssl import keys
 from dssl.evaluation.attribution import ALL_FEATURES, groupings
 from dssl.evaluation.counterfactual_queries import CONTEXT, Queries
+from dssl.evaluation.ranking import CHUNK_CELLS
 from dssl.evaluation.ranks import Floats
 from dssl.evaluation.statistics import bootstrap_samples, holm, paired_test, per_compound, percentile_interval
 
@@ -54,14 +55,17 @@ def score_queries(queries: Queries, profiles: Floats, predicted: Floats) -> pd.D
     obs = queries.obs.reset_index(drop=True)
     scores = {name: np.empty(len(obs)) for name in SCORES}
     scores |= {f"chance_{name}": np.full(len(obs), np.nan) for name in SCORES}
+    compounds = pd.factorize(obs[keys.COMPOUND_ID])[0]
     for rows in obs.groupby(CONTEXT, sort=False).indices.values():
-        compounds = obs[keys.COMPOUND_ID].to_numpy()[rows]
-        other = compounds[:, None] != compounds[None, :]
-        n_other = other.sum(axis=1)
-        for name, table in _score_tables(predicted[rows], truth[rows]).items():
-            scores[name][rows] = np.diag(table)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                scores[f"chance_{name}"][rows] = (table * other).sum(axis=1) / n_other
+        step = max(1, CHUNK_CELLS // len(rows))
+        for start in range(0, len(rows), step):
+            asked = rows[start : start + step]
+            other = compounds[asked, None] != compounds[rows]
+            n_other = other.sum(axis=1)
+            for name, table in _score_tables(predicted[asked], truth[rows]).items():
+                scores[name][asked] = np.diagonal(table, start)
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    scores[f"chance_{name}"][asked] = (table * other).sum(axis=1) / n_other
     return obs.assign(**scores, truth_square=(truth**2).mean(axis=1))
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from dssl import keys
 from dssl.evaluation.libraries import incidence
@@ -41,8 +42,11 @@ def value_sets(column: pd.Series) -> list[frozenset[str]]:
 
 def sharing_matrix(values: list[frozenset[str]]) -> Mask:
     """Whether two different rows have a value in common: (n, n), false on the diagonal."""
-    held = incidence(values, sorted(frozenset().union(*values)))
-    shared = np.asarray((held @ held.T).toarray() > 0)
+    held, n = _held(values), len(values)
+    shared = np.empty((n, n), dtype=bool)
+    step = max(1, CHUNK_CELLS // max(1, n))
+    for start in range(0, n, step):
+        shared[start : start + step] = (held[start : start + step] @ held.T).toarray() > 0
     np.fill_diagonal(shared, False)
     return shared
 
@@ -158,6 +162,11 @@ def _ratio(top: Floats, bottom: Floats) -> Floats:
 def usable(values: list[frozenset[str]]) -> NDArray[np.intp]:
     """Rows with a value, or none at all where they are too few or no two of them share one."""
     rows = np.flatnonzero([bool(each) for each in values])
-    if len(rows) < FEWEST or not sharing_matrix([values[row] for row in rows]).any():
+    if len(rows) < FEWEST or _held(values).sum(axis=0).max() < 2:
         return np.empty(0, dtype=np.intp)
     return rows
+
+
+def _held(values: list[frozenset[str]]) -> csr_matrix:
+    """1 where a row has a value, of all values in alphabetical order."""
+    return incidence(values, sorted(frozenset().union(*values)))

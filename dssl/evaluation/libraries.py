@@ -104,7 +104,7 @@ def is_closed(library: Mask, candidate: Mask) -> bool:
     n_blocks, block = connected_components(candidate | candidate.T, directed=False)
     first = np.full(n_blocks, len(block))
     np.minimum.at(first, block, np.arange(len(block)))
-    return bool((library == library[first[block]]).all())
+    return all(np.array_equal(own, library[one]) for own, one in zip(library, first[block], strict=True))
 
 
 def _swapped(n_permutations: int, candidate: Mask, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -190,7 +190,7 @@ def _permuted(query: Side, item: Side, n: int, pairings: Pairings, direction: st
     own_library = None
     if candidate is not None and direction == MOLECULE_TO_PHENOTYPE:
         # batches belong to profiles: a molecule that takes another's place is ranked in that one's library
-        shared = (query.batches @ item.batches.T).toarray() > 0
+        shared = _libraries(query, item)
         own_library = None if is_closed(shared, candidate) else shared
     n_queries = np.bincount(query.compound, minlength=n)
     totals = np.zeros((len(drawn), len(METRICS)))
@@ -213,8 +213,22 @@ def _permuted(query: Side, item: Side, n: int, pairings: Pairings, direction: st
 def _chunks(query: Side, item: Side) -> Iterator[tuple[slice, Floats, Mask | None]]:
     """Slices of queries with their similarities and, where libraries are batches, their masks."""
     for chunk, similarity in cosine_chunks(query.vectors, item.vectors):
-        allowed = None if query.batches is None else (query.batches[chunk] @ item.batches.T).toarray() > 0
+        allowed = None if query.batches is None else _share(query.batches[chunk], item.batches)
         yield chunk, similarity, allowed
+
+
+def _share(one: csr_matrix, other: csr_matrix) -> Mask:
+    """Whether rows of two sparse memberships have a batch in common."""
+    return np.asarray((one @ other.T).toarray() > 0)
+
+
+def _libraries(query: Side, item: Side) -> Mask:
+    """Items in the library of every query: (q, n), a byte each; counts of common batches for a slice at a time."""
+    shape = len(query.compound), len(item.compound)
+    shared, step = np.empty(shape, dtype=bool), max(1, CHUNK_CELLS // shape[1])
+    for start in range(0, len(shared), step):
+        shared[start : start + step] = _share(query.batches[start : start + step], item.batches)
+    return shared
 
 
 def _candidates(query: Side, item: Side, n: int) -> Mask | None:
@@ -226,7 +240,7 @@ def _candidates(query: Side, item: Side, n: int) -> Mask | None:
     candidate = np.ones((n, n), dtype=bool)
     for start in range(0, len(query.compound), max(1, CHUNK_CELLS // n)):
         chunk = slice(start, start + max(1, CHUNK_CELLS // n))
-        present = (query.batches[chunk] @ compound_batches.T).toarray() > 0
+        present = _share(query.batches[chunk], compound_batches)
         np.logical_and.at(candidate, query.compound[chunk], present)
     return candidate
 

@@ -15,26 +15,31 @@ from dssl.molecules.kernels import gaussian_kernel, tanimoto_count_kernel
 SMALLEST_EIGENVALUE = 1e-6  # relative to the largest
 MAX_ROWS_FOR_MEDIAN = 2000  # the median of 2 million distances is known well enough
 ROWS_AT_ONCE = 2048
+CELLS_AT_ONCE = 32_000_000
+# fingerprints (n, p), and standardised descriptors (n, d)
+Molecules = tuple[sparse.csr_matrix, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
 class KernelComponents:
-    """What the projection of a molecule needs; n training molecules, k components.
+    """What the projection of a molecule needs; n landmarks, k components.
+
+    The landmarks are the training molecules, or some of them where they are many.
 
     Attributes
     ----------
     counts : csr_matrix of float32, shape (n, p)
-        Unfiltered fingerprints of the training molecules.
+        Unfiltered fingerprints of the landmarks.
     blocks : tuple of str, length p
         Featurizer of each column of `counts`.
     descriptors : ndarray of float64, shape (n, d)
-        Standardised descriptors of the training molecules; d = 0 without descriptors.
+        Standardised descriptors of the landmarks; d = 0 without descriptors.
     length_scale : float
         Of the Gaussian kernel: the median distance of two training molecules.
     column_mean : ndarray, shape (n,)
-        Mean of each column of the training kernel.
+        Mean of each column of the landmarks' kernel.
     projection : ndarray of float64, shape (n, k)
-        Eigenvectors / sqrt(eigenvalues) / root mean square of the training scores.
+        Eigenvectors / sqrt(eigenvalues) / root mean square of the landmarks' scores.
     """
 
     counts: sparse.csr_matrix
@@ -46,7 +51,11 @@ class KernelComponents:
 
 
 def fit_kernel_components(
-    counts: sparse.csr_matrix, blocks: Sequence[str], descriptors: NDArray[np.float64], n_components: int
+    counts: sparse.csr_matrix,
+    blocks: Sequence[str],
+    descriptors: NDArray[np.float64],
+    n_components: int,
+    max_landmarks: int,
 ) -> KernelComponents:
     """Kernel principal component analysis (Schoelkopf, Smola, Mueller, Neural Computation 1998).
 
@@ -56,22 +65,38 @@ def fit_kernel_components(
     largest. All scores are divided by one number, their root mean square, so that inputs are of order 1 and their inner
     products remain the centred kernel times a constant. Of each component, the largest training score is positive.
 
+    Of more than `max_landmarks` training molecules (rows of `counts` and `descriptors`) as many, evenly spaced, are the
+    landmarks, and K is theirs alone; the others are projected as new molecules are. The inner products of all scores are
+    then Nystroem's approximation K'_nL K'_LL^+ K'_Ln (Williams and Seeger, NeurIPS 2000), K' being centred on the
+    landmarks, and memory grows with the square of the landmarks, not of the molecules.
+
     Raises
     ------
     TableError
-        If the training molecules do not differ.
+        If the training molecules, or the landmarks among them, do not differ.
     """
-    length_scale = median_distance(descriptors)
+    length_scale, n_training = median_distance(descriptors), counts.shape[0]
+    if n_training > max_landmarks:
+        landmarks = evenly_spaced(n_training, max_landmarks)
+        counts, descriptors = counts[landmarks], descriptors[landmarks]
     kernel = averaged_kernel((counts, descriptors), (counts, descriptors), blocks, length_scale)
     column_mean = kernel.mean(axis=0)
-    centred = kernel - column_mean - column_mean[:, None] + column_mean.mean()
+    # in place: of many landmarks every copy counts
+    kernel -= column_mean
+    kernel -= column_mean[:, None]
+    kernel += column_mean.mean()
+    centred = kernel + kernel.T
+    centred /= 2
     n_rows = len(kernel)
+    del kernel
     wanted = min(n_components, n_rows)
-    eigenvalues, vectors = eigh((centred + centred.T) / 2, subset_by_index=(n_rows - wanted, n_rows - 1))
+    # the same matrix transposed lies in memory as LAPACK wants it, and is not copied
+    eigenvalues, vectors = eigh(centred.T, subset_by_index=(n_rows - wanted, n_rows - 1), overwrite_a=True)
     eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
     if not eigenvalues[0] > n_rows * np.finfo(np.float64).eps:
+        of_more = "" if n_rows == n_training else f" that were taken as landmarks from {n_training}"
         raise TableError(
-            f"the {n_rows} training molecules all have the same features; at least two must differ\n"
+            f"the {n_rows} training molecules{of_more} all have the same features; at least two must differ\n"
             "Choose other featurize_molecules.featurizers, or pair more compounds."
         )
     kept = eigenvalues > SMALLEST_EIGENVALUE * eigenvalues[0]
@@ -86,7 +111,7 @@ def fit_kernel_components(
 def project(
     state: KernelComponents, counts: sparse.csr_matrix, descriptors: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Scores of any molecules by Nystroem's formula: their kernel with the training molecules, centred, projected.
+    """Scores of any molecules by Nystroem's formula: their kernel with the landmarks, centred, projected.
 
     Parameters
     ----------
@@ -102,31 +127,39 @@ def project(
     ndarray, shape (m, k)
     """
     scores = np.empty((counts.shape[0], state.projection.shape[1]))
-    training = (state.counts, state.descriptors)
-    for start in range(0, len(scores), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        kernel = averaged_kernel((counts[rows], descriptors[rows]), training, state.blocks, state.length_scale)
+    landmarks = (state.counts, state.descriptors)
+    for rows, kernel in kernel_blocks((counts, descriptors), landmarks, state.blocks, state.length_scale):
         centred = kernel - kernel.mean(axis=1, keepdims=True) - state.column_mean + state.column_mean.mean()
         scores[rows] = centred @ state.projection
     return scores
 
 
+def kernel_blocks(
+    left: Molecules, right: Molecules, blocks: Sequence[str], length_scale: float
+) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """Slices of `left`, one after the other, with their `averaged_kernel` with `right`; one fits into memory."""
+    n_left, n_right = len(left[1]), len(right[1])
+    step = max(1, min(ROWS_AT_ONCE, CELLS_AT_ONCE // max(1, n_right)))
+    for start in range(0, n_left, step):
+        rows = slice(start, start + step)
+        yield rows, averaged_kernel((left[0][rows], left[1][rows]), right, blocks, length_scale)
+
+
 def averaged_kernel(
-    left: tuple[sparse.csr_matrix, NDArray[np.float64]],
-    right: tuple[sparse.csr_matrix, NDArray[np.float64]],
-    blocks: Sequence[str],
-    length_scale: float,
+    left: Molecules, right: Molecules, blocks: Sequence[str], length_scale: float
 ) -> NDArray[np.float64]:
     """Mean of the kernels between two sets of molecules, each given as (fingerprints, standardised descriptors)."""
-    kernels = list(_kernels(left, right, np.asarray(blocks, dtype=np.str_), length_scale))
-    return np.asarray(np.mean(kernels, axis=0), dtype=np.float64)
+    kernels = _kernels(left, right, np.asarray(blocks, dtype=np.str_), length_scale)
+    total, n_kernels = next(kernels), 1
+    for kernel in kernels:
+        total += kernel
+        n_kernels += 1
+    total /= n_kernels
+    return total
 
 
 def _kernels(
-    left: tuple[sparse.csr_matrix, NDArray[np.float64]],
-    right: tuple[sparse.csr_matrix, NDArray[np.float64]],
-    blocks: NDArray[np.str_],
-    length_scale: float,
+    left: Molecules, right: Molecules, blocks: NDArray[np.str_], length_scale: float
 ) -> Iterator[NDArray[np.float64]]:
     for block in dict.fromkeys(blocks.tolist()):
         columns = np.flatnonzero(blocks == block)
@@ -137,8 +170,11 @@ def _kernels(
 
 def median_distance(descriptors: NDArray[np.float64]) -> float:
     """Median Euclidean distance of two rows (of 2,000 evenly spaced ones at most); 1 if it would be zero."""
-    n_rows = len(descriptors)
-    used = np.linspace(0, n_rows - 1, min(n_rows, MAX_ROWS_FOR_MEDIAN)).astype(np.int64)
-    distances = pdist(descriptors[used])
+    distances = pdist(descriptors[evenly_spaced(len(descriptors), MAX_ROWS_FOR_MEDIAN)])
     median = float(np.median(distances)) if distances.size and descriptors.shape[1] else 0.0
     return median if median > 0 else 1.0
+
+
+def evenly_spaced(n_rows: int, most: int) -> NDArray[np.int64]:
+    """Rows that are spread evenly over all of them, the first and the last among them: all, or `most` of more."""
+    return np.linspace(0, n_rows - 1, min(n_rows, most)).astype(np.int64)

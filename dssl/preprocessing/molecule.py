@@ -86,7 +86,14 @@ def fit_molecule(
     kernel = None
     if settings.transform == "kernel_components":
         scaled = scaled_descriptors(scaling, features, names)
-        kernel = fit_kernel_components(counts, featurizers[is_count].tolist(), scaled, settings.n_components)
+        blocks = featurizers[is_count].tolist()
+        kernel = fit_kernel_components(counts, blocks, scaled, settings.n_components, settings.max_landmarks)
+        LOGGER.info(
+            "molecules: %d kernel components of %d landmarks, of %d training molecules",
+            kernel.projection.shape[1],
+            kernel.counts.shape[0],
+            counts.shape[0],
+        )
     LOGGER.info("molecules: %d of %d counts, %d descriptors", len(vocabulary), len(count_names), len(scaling.names))
     return MoleculeState(
         count_names=used_names,

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dssl import keys
+from dssl.evaluation.ranking import CHUNK_CELLS
 from dssl.report.content import Drawing, Example, Examples, Note, Part
 from dssl.report.structures import structure_uri
 
@@ -29,9 +30,15 @@ def example_parts(compounds: "AnnData", molecules: "AnnData", fold: str, n_examp
         return [Note(f"No examples are drawn: {why}")]
     queries = _by_id(queries, ids)
     library_ids = library.obs[keys.COMPOUND_ID].astype(str).to_numpy()
-    cosine = np.asarray(queries.obsm[keys.X_SHARED]) @ np.asarray(library.obsm[keys.X_SHARED]).T
-    ranks = expected_ranks(cosine, pd.Index(library_ids).get_indexer(pd.Index(ids)))
-    drawn = [_example(ids[row], ranks[row], cosine[row], library.obs) for row in spread_over(ranks, n_examples)]
+    codes = np.asarray(queries.obsm[keys.X_SHARED]), np.asarray(library.obsm[keys.X_SHARED])
+    right = pd.Index(library_ids).get_indexer(pd.Index(ids))
+    step = max(1, CHUNK_CELLS // len(library_ids))
+    slices = [slice(start, start + step) for start in range(0, len(ids), step)]
+    ranks = np.concatenate([expected_ranks(codes[0][rows] @ codes[1].T, right[rows]) for rows in slices])
+    drawn = [
+        _example(ids[row], ranks[row], codes[0][row] @ codes[1].T, library.obs)
+        for row in spread_over(ranks, n_examples)
+    ]
     caption = (
         f"Test compounds of fold {fold}, evenly spaced from the best rank to the worst, so that failures are shown "
         "as often as they occur. Left: the compound whose phenotype is asked about (its structure is not given to "

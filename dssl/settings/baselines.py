@@ -53,6 +53,12 @@ class TrainBaselineSettings(Settings):
         min_length=1,
         description="weights tried of the fingerprints' kernel, the rest being the descriptors' (cell_count)",
     )
+    max_landmarks: int = Field(
+        5000,
+        ge=2,
+        description="training compounds that kernel regressions are made of (kernel ridges, cell_count): all, or of more "
+        "so many, evenly spaced (subset of regressors); memory grows with it times all molecules",
+    )
     seed: int = Field(0, ge=0, description="seed of the random control")
 
     @model_validator(mode="after")

@@ -285,10 +285,12 @@ class MoleculePreprocessingSettings(Settings):
     min_count: int = Field(2, ge=1, description="vocabulary: drop features present in fewer training molecules")
     descriptor_clip: float = Field(5.0, gt=0, description="clip standardised descriptors to [-clip, clip]")
     transform: Literal["kernel_components", "log_counts"] = Field(
-        "kernel_components",
-        description="inputs: principal components of the averaged kernels, or log(1 + count) and scaled descriptors",
+        "kernel_components", description="inputs: kernel principal components, or log(1 + count) and scaled descriptors"
     )
-    n_components: int = Field(300, ge=1, description="kernel principal components (at most the training molecules)")
+    n_components: int = Field(300, ge=1, description="kernel principal components (at most the landmarks)")
+    max_landmarks: int = Field(
+        5000, ge=2, description="with more training molecules, components of so many, evenly spaced (Nystroem)"
+    )
 
 
 class FitPreprocessingSettings(Settings):

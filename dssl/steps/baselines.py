@@ -1,5 +1,7 @@
 """The classical controls of one fold, from its preprocessed inputs."""
 
+import logging
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +19,12 @@ if TYPE_CHECKING:
     from mudata import MuData
 
     from dssl.baselines.data import ClassicalData
+    from dssl.preprocessing.descriptors import DescriptorScaling
 
+logger = logging.getLogger(__name__)
 FINGERPRINTS = "fingerprints"  # uns: which of them the Tanimoto kernel is the mean of
+LANDMARKS = "n_landmarks"  # uns: training compounds that the kernel regressions are made of
+Blocks = Iterator[tuple[slice, NDArray[np.float64]]]
 
 
 def fit_fold(
@@ -38,19 +44,21 @@ def fit_fold(
 
     from dssl.baselines.classical import fit_controls
 
-    data, fingerprints = classical_data(features, inputs, state)
+    data, fingerprints = classical_data(features, inputs, state, settings.max_landmarks)
+    logger.info("kernel regressions: %d landmarks of %d training compounds", len(data.landmarks), len(data.train))
     controls = fit_controls(data, settings)
     molecules = inputs[keys.MOLECULE]
-    adata = AnnData(obs=molecules.obs.copy(), uns={FINGERPRINTS: fingerprints, **controls.uns})
+    described = {FINGERPRINTS: fingerprints, LANDMARKS: len(data.landmarks), **controls.uns}
+    adata = AnnData(obs=molecules.obs.copy(), uns=described)
     for method, vectors in controls.molecules.items():
         adata.obsm[method] = vectors
     return adata, controls.tuning
 
 
 def classical_data(
-    features: "AnnData", inputs: "MuData", state: PreprocessingState
+    features: "AnnData", inputs: "MuData", state: PreprocessingState, max_landmarks: int
 ) -> tuple["ClassicalData", list[str]]:
-    """Kernels of all molecules with the training ones, and mean profiles of training and validation compounds.
+    """Kernels of all molecules with training ones, and mean profiles of training and validation compounds.
 
     Returns
     -------
@@ -58,15 +66,31 @@ def classical_data(
     list of str
         The fingerprints whose Tanimoto kernels are averaged: all that the screen has.
     """
-    from dssl.baselines.data import ClassicalData
+    from dssl.baselines.data import GAUSSIAN, TANIMOTO, ClassicalData
+    from dssl.preprocessing.kernel_components import evenly_spaced
 
     molecules = inputs[keys.MOLECULE]
+    features = features[molecules.obs_names]
     profiles, obs, train = _mean_profiles(inputs, keys.TRAIN)
     validation_profiles, validation_obs, validation = _mean_profiles(inputs, keys.VALIDATION)
-    kernels, fingerprints = _kernels(features[molecules.obs_names], train, state)
+    landmarks = train[evenly_spaced(len(train), max_landmarks)]
+    shape, fingerprints = (len(molecules), len(landmarks)), _fingerprints(features)
+    kernels = {}
+    if fingerprints:
+        kernels[TANIMOTO] = _joined(_tanimoto(features, landmarks), shape)
+    if state.molecule.scaling.names:
+        kernels[GAUSSIAN] = _joined(_gaussian(features, train, landmarks, state.molecule.scaling), shape)
+
+    def similarities() -> Iterable[NDArray[np.float64]]:
+        if len(landmarks) == len(train):
+            return [kernels[TANIMOTO]]
+        return (block for _, block in _tanimoto(features, train))
+
     data = ClassicalData(
         inputs=molecules.X,
         kernels=kernels,
+        landmarks=landmarks,
+        similarities=similarities,
         train=train,
         validation=validation,
         profiles_train=profiles,
@@ -86,23 +110,38 @@ def _mean_profiles(inputs: "MuData", role: str) -> tuple[NDArray[np.float32], pd
     return profiles, obs, inputs[keys.MOLECULE].obs_names.get_indexer(obs.index).astype(np.int64)
 
 
-def _kernels(
-    features: "AnnData", train: NDArray[np.int64], state: PreprocessingState
-) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
-    from dssl.baselines.data import GAUSSIAN, TANIMOTO
-    from dssl.molecules.kernels import gaussian_kernel
-    from dssl.preprocessing.kernel_components import averaged_kernel, median_distance
-    from dssl.preprocessing.molecule import REAL_VALUED, scaled_descriptors
+def _fingerprints(features: "AnnData") -> list[str]:
+    """Fingerprint of each of its columns, in their order."""
+    from dssl.preprocessing.molecule import REAL_VALUED
 
-    featurizers = features.var[keys.FEATURIZER].astype(str).to_numpy()
+    featurizers = features.var[keys.FEATURIZER].astype(str)
+    return list(featurizers[~featurizers.isin(REAL_VALUED)].unique())
+
+
+def _tanimoto(features: "AnnData", rows: NDArray[np.int64]) -> Blocks:
+    """Mean over fingerprints of the Tanimoto kernel of all molecules with those of `rows`."""
+    from dssl.preprocessing.kernel_components import kernel_blocks
+
+    featurizers = features.var[keys.FEATURIZER].astype(str)
+    is_count = featurizers.isin(_fingerprints(features)).to_numpy()
+    counts, nothing = sparse.csr_matrix(features.X)[:, np.flatnonzero(is_count)], np.empty((features.n_obs, 0))
+    return kernel_blocks((counts, nothing), (counts[rows], nothing[rows]), featurizers[is_count].tolist(), 1.0)
+
+
+def _gaussian(
+    features: "AnnData", train: NDArray[np.int64], landmarks: NDArray[np.int64], scaling: "DescriptorScaling"
+) -> Blocks:
+    """Gaussian kernel on descriptors of all molecules with the landmarks; its width is that of the training molecules."""
+    from dssl.preprocessing.kernel_components import kernel_blocks, median_distance
+    from dssl.preprocessing.molecule import scaled_descriptors
+
     values = sparse.csr_matrix(features.X)
-    kernels = {}
-    is_count = ~np.isin(featurizers, REAL_VALUED)
-    if is_count.any():
-        counts, nothing = values[:, np.flatnonzero(is_count)], np.empty((features.n_obs, 0))
-        blocks = featurizers[is_count].tolist()
-        kernels[TANIMOTO] = averaged_kernel((counts, nothing), (counts[train], nothing), blocks, length_scale=1.0)
-    if state.molecule.scaling.names:
-        scaled = scaled_descriptors(state.molecule.scaling, values, list(features.var_names))
-        kernels[GAUSSIAN] = gaussian_kernel(scaled, scaled[train], median_distance(scaled[train]))
-    return kernels, list(dict.fromkeys(featurizers[is_count].tolist()))
+    scaled, nothing = scaled_descriptors(scaling, values, list(features.var_names)), values[:, :0]
+    return kernel_blocks((nothing, scaled), (nothing[landmarks], scaled[landmarks]), [], median_distance(scaled[train]))
+
+
+def _joined(blocks: Blocks, shape: tuple[int, int]) -> NDArray[np.float64]:
+    kernel = np.empty(shape)
+    for rows, block in blocks:
+        kernel[rows] = block
+    return kernel

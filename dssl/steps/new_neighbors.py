@@ -58,12 +58,15 @@ def nearest_by_code(
     codes: NDArray[np.float32], items: NDArray[np.float32], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Places and cosines (queries, k) of the items whose codes are nearest, best first; ties in the order of items."""
-    from dssl.evaluation.ranking import rounded_cosines
+    from dssl.evaluation.ranking import cosine_chunks
     from dssl.evaluation.retrieval import unit_rows
 
-    similarity = rounded_cosines(unit_rows(codes), unit_rows(items))
-    places = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
-    return places, np.take_along_axis(similarity, places, axis=1)
+    shape = len(codes), min(k, len(items))
+    places, cosines = np.empty(shape, dtype=np.int64), np.empty(shape)
+    for rows, similarity in cosine_chunks(unit_rows(codes), unit_rows(items)):
+        places[rows] = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
+        cosines[rows] = np.take_along_axis(similarity, places[rows], axis=1)
+    return places, cosines
 
 
 def neighbor_table(

@@ -33,7 +33,10 @@ def _data(seed: int = 0, noise: float = 0.3, **changed: object) -> ClassicalData
         "obs_validation": obs[T : T + V],
         "divisor": divisor,
     }
-    return ClassicalData(**(arguments | changed))
+    arguments |= changed
+    kernels = arguments["kernels"]
+    arguments = {"landmarks": arguments["train"], "similarities": lambda: [kernels["tanimoto"]]} | arguments
+    return ClassicalData(**arguments)
 
 
 @pytest.fixture

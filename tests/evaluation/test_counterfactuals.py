@@ -6,6 +6,7 @@ import pytest
 from scipy import sparse
 
 from dssl import keys
+from dssl.evaluation import counterfactuals
 from dssl.evaluation.counterfactual_queries import CONTEXT, Queries
 from dssl.evaluation.counterfactuals import (
     compare_with_controls,
@@ -25,7 +26,9 @@ def made_up_queries() -> Queries:
     return Queries(obs, np.array([5, 4, 3, 2, 1, 0]), np.arange(6), nothing, nothing, nothing)
 
 
-def test_scores_and_their_chance_are_those_of_a_plain_loop() -> None:
+@pytest.mark.parametrize("cells", [counterfactuals.CHUNK_CELLS, 6])
+def test_scores_and_their_chance_are_those_of_a_plain_loop(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counterfactuals, "CHUNK_CELLS", cells)
     rng = np.random.default_rng(0)
     profiles, predicted = rng.normal(size=(6, 7)), rng.normal(size=(6, 7))
     queries = made_up_queries()

@@ -20,7 +20,9 @@ from dssl.evaluation.enrichment import (
 from dssl.evaluation.retrieval import unit_rows
 
 
-def test_several_values_are_told_apart_and_one_in_common_counts():
+@pytest.mark.parametrize("cells", [enrichment.CHUNK_CELLS, 20])
+def test_several_values_are_told_apart_and_one_in_common_counts(cells, monkeypatch):
+    monkeypatch.setattr(enrichment, "CHUNK_CELLS", cells)
     values = value_sets(
         pd.Series(["kinase inhibitor|antioxidant", " antioxidant ", "", None, "kinase", np.nan, "kinase|x"])
     )

@@ -201,7 +201,7 @@ def test_median_distance():
 
 def test_kernel_of_two_molecules_has_one_component():
     counts = sparse.csr_matrix(np.array([[1, 0], [0, 1]], dtype=np.float32))
-    state = fit_kernel_components(counts, ["a", "a"], np.zeros((2, 0)), 300)
+    state = fit_kernel_components(counts, ["a", "a"], np.zeros((2, 0)), 300, 5000)
     # K' = [[.5, -.5], [-.5, .5]]: eigenvalue 1, training scores +-sqrt(.5), divided by their root mean square
     np.testing.assert_allclose(np.abs(state.projection[:, 0]), 1.0)
     np.testing.assert_allclose(state.column_mean, 0.5)

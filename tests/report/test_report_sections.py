@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dssl import keys
 from dssl.phenotypes.position import well_position
+from dssl.report import examples
 from dssl.report.attribution import attribution_parts
 from dssl.report.content import Figure, Note, Section, Table, interval, number, p_text, percent, text_of
 from dssl.report.examples import example_parts, expected_ranks, spread_over
@@ -214,7 +215,11 @@ def test_examples_reach_from_the_best_rank_to_the_worst() -> None:
     assert spread_over(ranks, 9) == [1, 3, 2, 0, 4]
 
 
-def test_the_right_molecule_is_marked_and_the_nearest_come_first(made: ModuleType) -> None:
+@pytest.mark.parametrize("cells", [examples.CHUNK_CELLS, 13])
+def test_the_right_molecule_is_marked_and_the_nearest_come_first(
+    made: ModuleType, cells: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examples, "CHUNK_CELLS", cells)
     adata = made.embedding(12, np.random.default_rng(0), "aspirin")
     (part,) = example_parts(adata, adata, "0", 3)
     assert part.kind == "examples"

@@ -49,12 +49,13 @@ def make_pairs(poison: bool = False) -> MuData:
     return as_mudata(wells, molecules)
 
 
-def run(folder: Path, mdata: MuData) -> Path:
+def run(folder: Path, mdata: MuData, max_landmarks: int = 5000) -> Path:
     pairs, state, inputs = folder / "pairs.h5mu", folder / "state.safetensors", folder / "inputs.h5mu"
     write_pairs(pairs, mdata)
     fit_preprocessing(settings=FitPreprocessingSettings(), pairs=pairs, fold="0", state=state, inputs=inputs)
     outputs = {"molecules": folder / "molecules.h5ad", "tuning": folder / "tuning.tsv"}
-    train_baseline(settings=TrainBaselineSettings(), pairs=pairs, state=state, inputs=inputs, **outputs)
+    settings = TrainBaselineSettings(max_landmarks=max_landmarks)
+    train_baseline(settings=settings, pairs=pairs, state=state, inputs=inputs, **outputs)
     return folder
 
 
@@ -107,7 +108,7 @@ def test_profiles_of_test_compounds_change_nothing(made: Path, tmp_path: Path) -
 
 def test_kernels_are_averaged_over_fingerprints_and_scaled_on_training_molecules(made: Path) -> None:
     features = read_pairs(made / "pairs.h5mu")[keys.MOLECULE]
-    data, _ = classical_data(features, read_pairs(made / "inputs.h5mu"), load_state(made / "state.safetensors"))
+    data, _ = classical_data(features, read_pairs(made / "inputs.h5mu"), load_state(made / "state.safetensors"), 5000)
     train = [NAMES[row] for row in data.train]
     assert sorted(train) == NAMES[:TRAIN]
     values = pd.DataFrame(features.X.toarray().astype(float), index=NAMES)
@@ -124,7 +125,7 @@ def test_kernels_are_averaged_over_fingerprints_and_scaled_on_training_molecules
 
 def test_mean_profiles_and_cell_counts_are_those_of_the_compounds_wells(made: Path) -> None:
     features, inputs = read_pairs(made / "pairs.h5mu")[keys.MOLECULE], read_pairs(made / "inputs.h5mu")
-    data, _ = classical_data(features, inputs, load_state(made / "state.safetensors"))
+    data, _ = classical_data(features, inputs, load_state(made / "state.safetensors"), 5000)
     wells = inputs[keys.PHENOTYPE]
     for rows, profiles, obs in (
         (data.train, data.profiles_train, data.obs_train),
@@ -135,3 +136,35 @@ def test_mean_profiles_and_cell_counts_are_those_of_the_compounds_wells(made: Pa
             np.testing.assert_allclose(profile, wells.X[own].mean(axis=0), atol=1e-6)
             assert count == pytest.approx(wells.obs[keys.CELL_COUNT][own].mean())
     assert len(data.validation) == VALIDATION
+
+
+def test_of_many_training_compounds_the_regressions_take_landmarks_and_nearest_neighbors_all(
+    made: Path, tmp_path: Path
+) -> None:
+    found, whole = (
+        read_anndata(run(tmp_path, make_pairs(), 12) / "molecules.h5ad"),
+        read_anndata(made / "molecules.h5ad"),
+    )
+    assert (found.uns["n_landmarks"], whole.uns["n_landmarks"]) == (12, TRAIN)
+    for method in ("nearest_neighbor", "pls", "cca", "random"):
+        np.testing.assert_allclose(found.obsm[method], whole.obsm[method], atol=1e-5)
+    for method in ("kernel_ridge", "kernel_ridge_descriptors", "kernel_ridge_both", "cell_count"):
+        assert np.isfinite(found.obsm[method]).all()
+        assert not np.allclose(found.obsm[method], whole.obsm[method], atol=1e-3)
+
+
+def test_landmarks_are_evenly_spaced_and_blocks_hold_all_training_compounds(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = read_pairs(made / "pairs.h5mu")[keys.MOLECULE], read_pairs(made / "inputs.h5mu")
+    state = load_state(made / "state.safetensors")
+    whole, _ = classical_data(*opened, state, 5000)
+    monkeypatch.setattr("dssl.preprocessing.kernel_components.CELLS_AT_ONCE", 7 * TRAIN)
+    few, _ = classical_data(*opened, state, 4)
+    places = [0, 11, 22, 33]
+    assert few.landmarks.tolist() == whole.train[places].tolist()
+    for name, kernel in few.kernels.items():
+        np.testing.assert_allclose(kernel, whole.kernels[name][:, places])
+    blocks = list(few.similarities())
+    assert [len(block) for block in blocks] == [7] * 8 + [4]
+    np.testing.assert_allclose(np.concatenate(blocks), whole.kernels["tanimoto"])
