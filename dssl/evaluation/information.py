@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from dssl.errors import PairingError
+from dssl.evaluation.ranking import CHUNK_CELLS
 from dssl.evaluation.ranks import Floats
 
 # of the temperature, in units of the mean squared distance of codes that do not match; searched on a log scale
 TEMPERATURES = (1e-4, 1e2)
-# scores in memory at a time
-BLOCK_CELLS = 2_000_000
 
 
 class Bound(NamedTuple):
@@ -151,7 +150,7 @@ def _mean_squared_distance(drawn: Floats, means: NDArray[Any]) -> float:
 
 def _gains(drawn: Floats, means: NDArray[Any], temperature: float) -> Floats:
     """What each pair adds to the bound."""
-    gains, n_rows = np.empty(len(drawn)), max(1, BLOCK_CELLS // len(means))
+    gains, n_rows = np.empty(len(drawn)), max(1, CHUNK_CELLS // len(means))
     for start in range(0, len(drawn), n_rows):
         scores = -_squared_distances(drawn[start : start + n_rows], means) / (2 * temperature)
         gains[start : start + n_rows] = np.diagonal(scores, start) - _log_mean_exp(scores)

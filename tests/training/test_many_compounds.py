@@ -79,7 +79,7 @@ def test_infonce_in_blocks_is_that_of_the_definition(monkeypatch: pytest.MonkeyP
 
 def test_the_information_bound_in_blocks_is_that_of_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = (code.numpy() for code in codes(50))
-    monkeypatch.setattr(information, "BLOCK_CELLS", 7 * 50)
+    monkeypatch.setattr(information, "CHUNK_CELLS", 7 * 50)
     scores = -(np.linalg.norm(first[:, None] - second[None], axis=2) ** 2) / (2 * 0.3)
     expected = np.mean(np.diag(scores) - np.log(np.exp(scores).mean(axis=1)))
     assert infonce_lower_bound(first[None], second, 0.3).value == pytest.approx(expected)
