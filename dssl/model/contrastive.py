@@ -61,7 +61,8 @@ def infonce(
         first, second = (code.float() if code.dtype.itemsize < 4 else code for code in (first, second))
         shares = _shares(same, same_molecule, first)
         if first.device.type == "cpu" and _largest_logit(first, second, temperature) <= LARGEST_LOGIT:
-            return _fused_infonce(first, second, temperature, shares, left_out, torch.is_grad_enabled())
+            trained = any(isinstance(part, Tensor) and part.requires_grad for part in (first, second, temperature))
+            return _fused_infonce(first, second, temperature, shares, left_out, trained and torch.is_grad_enabled())
         logits = similarities(first, second, temperature)
     matches = logits.diagonal() if shares is None else (shares * logits).sum(1)
     if left_out is not None:

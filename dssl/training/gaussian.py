@@ -11,7 +11,7 @@ from dssl.keys import MODALITIES, MOLECULE, PHENOTYPE
 from dssl.model.canonical import CanonicalDirections, canonical_directions
 from dssl.model.gaussian_bottleneck import information_of_snr, kept, snr
 from dssl.model.held_out_correlations import HeldOut, held_out_correlations
-from dssl.model.shared import SharedModel, beta_scales, shared_loss
+from dssl.model.shared import SharedModel, beta_scales
 from dssl.model.specific import SpecificModel, freeze
 from dssl.settings.learning import CodeSettings, EncoderSettings, TrainSharedSettings, TrainSpecificSettings
 from dssl.training.data import TrainingData
@@ -61,7 +61,7 @@ def solve_shared(
     SharedModel
         Linear encoders; columns of directions that are not kept are zero.
     list of dict
-        One record.
+        One record; its training terms are those of as many training compounds, evenly spaced, as validate.
     dict
         What `dssl.training.shared.train_shared` gives, and: ridge, n_kept, information_own, information_other,
         information_conditional (nats; the same for both modalities) of this code, information_between: I(X1;X2) over
@@ -102,8 +102,7 @@ def solve_shared(
     metrics |= settle_shared(model, data_train, data_validation)
     if not metrics["n_kept"]:
         logger.warning("beta %g: no direction's squared correlation exceeds beta / (1 + beta), the code is zero", beta)
-    of_train = shared_loss(model, data_train.pooled, data_train.molecule, beta, None, kl_scale=settings.kl_scale)
-    history = [_record({name: float(value) for name, value in of_train.items()}, metrics)]
+    history = [_record(validate_shared(model, _as_many(data_train, data_validation), beta), metrics)]
     return model, history, {**metrics, **beta_nats, "best_epoch": 1}
 
 
@@ -168,9 +167,19 @@ def solve_specific(
     scales = InputScales.of(data_train)
     train, validation = (
         validate_specific(model, shared_model, data, scales, model_settings, lam, 0)
-        for data in (data_train, data_validation)
+        for data in (_as_many(data_train, data_validation), data_validation)
     )
     return model, [_record(train, validation)], {**validation, **n_components, "best_epoch": 1}
+
+
+def _as_many(train: TrainingData, validation: TrainingData) -> TrainingData:
+    """As many training compounds as validate, evenly spaced: a contrastive loss grows with their number."""
+    rows = np.linspace(0, train.n_compounds - 1, min(train.n_compounds, validation.n_compounds)).astype(np.int64)
+    compounds = train.well_compound.numpy()
+    wells = np.flatnonzero(np.isin(compounds, rows))
+    return TrainingData.from_arrays(
+        train.phenotype.numpy()[wells], np.searchsorted(rows, compounds[wells]), train.molecule.numpy()[rows]
+    )
 
 
 def _ratios(correlations: Floats, beta: float, gains: str) -> Floats:

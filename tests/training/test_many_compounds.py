@@ -25,8 +25,7 @@ from dssl.training.settling import spread_of_others
 
 def measure(n):
     first, second = (normalize(torch.randn(n, 8, generator=torch.Generator().manual_seed(i))) for i in (0, 1))
-    with torch.no_grad():
-        infonce(first, second, 0.1)
+    infonce(first, second, 0.1)  # of codes that are not trained
     shared_code_metrics(first, second)
     spread_of_others(first, second)
     infonce_lower_bound(first[None].numpy(), second.numpy(), 1.0)
