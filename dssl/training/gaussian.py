@@ -50,7 +50,8 @@ def solve_shared(
     Parameters
     ----------
     data_train, data_validation : TrainingData
-        Preprocessed inputs; profiles are the compounds' means. Validation compounds choose the ridge.
+        Preprocessed inputs; profiles are the compounds' means. Validation compounds choose the ridge: by MRR, and by the
+        contrastive loss among ridges with the same MRR.
     settings : TrainSharedSettings
         `gaussian`, code.size (at most the number of directions), contrastive (for the validation loss).
     beta : float
@@ -95,7 +96,7 @@ def solve_shared(
         between = float(-0.5 * np.log1p(-(held_out.correlations**2)).sum())
         metrics |= {"ridge": ridge, "n_kept": float((ratios > 0).sum()), **found, "information_between": between}
         logger.info("ridge %g: validation mrr %.4f, %d directions", ridge, metrics["mrr"], metrics["n_kept"])
-        if best is None or metrics["mrr"] > best[1]["mrr"]:
+        if best is None or _quality(metrics) > _quality(best[1]):
             best = model, metrics
     assert best is not None  # settings hold at least one ridge
     model, metrics = best
@@ -170,6 +171,11 @@ def solve_specific(
         for data in (_as_many(data_train, data_validation), data_validation)
     )
     return model, [_record(train, validation)], {**validation, **n_components, "best_epoch": 1}
+
+
+def _quality(metrics: Record) -> tuple[float, float]:
+    """What the ridge is chosen by: the MRR and, where several find every match, the contrastive loss."""
+    return metrics["mrr"], -metrics["contrastive"]
 
 
 def _as_many(train: TrainingData, validation: TrainingData) -> TrainingData:

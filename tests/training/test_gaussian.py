@@ -13,6 +13,7 @@ from dssl.model.held_out_correlations import held_out_correlations
 from dssl.model.shared import SharedModel
 from dssl.settings.learning import TrainSharedSettings, TrainSpecificSettings
 from dssl.settings.screen import parse_screen
+from dssl.training.data import TrainingData
 from dssl.training.encode import encode
 from dssl.training.gaussian import solve_shared, solve_specific
 from dssl.training.linear_maps import residual_components
@@ -194,3 +195,22 @@ def test_screens_whose_solvers_do_not_fit_are_refused(sections: dict[str, Any], 
 def test_nothing_is_trained_in_closed_form(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="solver: gaussian trains nothing"):
         TrainSpecificSettings(solver="gaussian", **change)
+
+
+def test_of_ridges_that_find_every_match_the_one_that_fits_best_is_taken() -> None:
+    """Without noise every ridge retrieves all; a large one mixes what is shared with what is strong."""
+    rng = np.random.default_rng(0)
+    mixing = [rng.normal(size=(8, 8)) * np.geomspace(0.3, 1, 8)[:, None] for _ in range(2)]
+
+    def pairs(n: int) -> TrainingData:
+        shared = rng.normal(size=(n, 4))
+        first, second = (np.hstack([shared, rng.normal(size=(n, 4))]) @ each for each in mixing)
+        return TrainingData.from_arrays(first, np.arange(n), second)
+
+    train, validation = pairs(2000), pairs(20)
+    ridges = [1e-6, 1e-3]
+    settings = SHARED.model_copy(update={"gaussian": SHARED.gaussian.model_copy(update={"ridge": ridges})})
+    _, _, metrics = solve_shared(train, validation, settings, BETA)
+    one = SHARED.model_copy(update={"gaussian": SHARED.gaussian.model_copy(update={"ridge": [1e-3]})})
+    assert solve_shared(train, validation, one, BETA)[2]["mrr"] == metrics["mrr"] == 1
+    assert metrics["ridge"] == 1e-6
